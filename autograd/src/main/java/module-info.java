@@ -1,0 +1,4 @@
+/** The reverse sweep: gradients of any order. */
+module dev.gatun.autograd {
+    requires transitive dev.gatun.engine;
+}

@@ -1,0 +1,6 @@
+/** How fast the engine is, measured with JMH. */
+module dev.gatun.bench {
+    requires transitive dev.gatun.verify;
+    requires jdk.incubator.vector;
+    requires jmh.core;
+}

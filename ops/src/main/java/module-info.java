@@ -1,0 +1,5 @@
+/** The open catalogue: every operation with a name of its own. */
+module dev.gatun.ops {
+    requires transitive dev.gatun.engine;
+    requires jdk.incubator.vector;
+}
