@@ -5,4 +5,9 @@ module dev.gatun.engine {
     // To keep large kernels off the first compiler; without them everything works, later.
     requires static java.management;
     requires static jdk.management;
+
+    exports dev.gatun.engine;
+    exports dev.gatun.engine.algebra;
+    exports dev.gatun.engine.lanes;
+    exports dev.gatun.engine.memory;
 }

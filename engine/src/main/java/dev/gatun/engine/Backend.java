@@ -1,0 +1,65 @@
+package dev.gatun.engine;
+
+import dev.gatun.engine.lanes.VectorApi;
+import java.util.EnumSet;
+import java.util.Locale;
+import java.util.Set;
+
+/**
+ * Who computes: a name on every kernel. {@code -Dgatun.backends=vector,reference} narrows the
+ * choice for a process, {@link #only} for a thread.
+ */
+public enum Backend {
+    /** Plain loops in double: the definition that all others are compared with. */
+    REFERENCE,
+    /** Plain loops in the dtype, which the JVM vectorises as it can. */
+    SCALAR,
+    /** Vector API loops. */
+    VECTOR,
+    /** oneDNN's primitives. */
+    ONEDNN,
+    /** PTX on a GPU. */
+    CUDA;
+
+    private static final Set<Backend> CHOSEN = parse(System.getProperty("gatun.backends", "cuda,onednn,vector,scalar,reference"));
+    private static final ThreadLocal<Set<Backend>> NARROWED = new ThreadLocal<>();
+    private static volatile boolean narrowing;
+
+    /** Ends a narrowing made with {@link #only}. */
+    public interface Narrowed extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /** Whether kernels with this name may run on the calling thread. */
+    public boolean on() {
+        Set<Backend> narrowed = narrowing ? NARROWED.get() : null;
+        return (narrowed == null ? CHOSEN : narrowed).contains(this) && (this != VECTOR || VectorApi.present());
+    }
+
+    /** Lets only these backends run on the calling thread until the result is closed. */
+    public static Narrowed only(Backend first, Backend... more) {
+        Set<Backend> before = NARROWED.get();
+        NARROWED.set(EnumSet.of(first, more));
+        narrowing = true;
+        return () -> NARROWED.set(before);
+    }
+
+    static Set<Backend> parse(String names) {
+        Set<Backend> set = EnumSet.noneOf(Backend.class);
+        for (String name : names.split(",")) {
+            try {
+                set.add(valueOf(name.strip().toUpperCase(Locale.ROOT)));
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException("gatun.backends: no backend \"" + name.strip()
+                        + "\"; there are cuda, onednn, vector, scalar, reference", e);
+            }
+        }
+        return set;
+    }
+
+    @Override
+    public String toString() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+}

@@ -1,0 +1,153 @@
+package dev.gatun.engine;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+import java.util.function.ToDoubleFunction;
+import java.util.function.ToLongFunction;
+
+/**
+ * One way to compute an op: a backend's name, when it applies, and one or more phases of
+ * independent work items. A body is a flat loop over a range of items; it knows nothing of threads
+ * and allocates nothing. All items of a phase are done before the next phase starts.
+ *
+ * <p>A kernel is immutable and lives in a static field of its op; attributes come from
+ * {@link Args#op}. Vector bodies belong in a nested class {@code Fast}, called through a lambda, so
+ * that the op itself loads without the Vector API module:
+ *
+ * {@snippet :
+ * private static final List<Kernel> KERNELS = List.of(
+ *         Kernel.vector(Args::rows, (a, from, to) -> Fast.rowsF32(a, from, to)),
+ *         Kernel.scalar(Args::rows, Softmax::rowsF32),
+ *         Kernel.reference(Args::rows, Softmax::rows));
+ * }
+ *
+ * A scalar kernel after a vector one answers while the vector one is brought up to speed.
+ */
+public final class Kernel {
+
+    /** The loop of a phase over items {@code from} (inclusive) to {@code to} (exclusive). */
+    @FunctionalInterface
+    public interface Body {
+        void run(Args a, long from, long to);
+    }
+
+    /** Independent items and the loop over them. */
+    record Phase(ToLongFunction<Args> items, Body body, ToDoubleFunction<Args> nanosPerItem) {}
+
+    private final Backend backend;
+    private final List<Phase> phases;
+    private final Predicate<Args> accepts;
+    private final ToLongFunction<Args> workspaceBytes;
+    private final boolean strided;
+    private final Warm warm;
+
+    private Kernel(Backend backend, List<Phase> phases, Predicate<Args> accepts, ToLongFunction<Args> workspaceBytes,
+            boolean strided) {
+        this.backend = backend;
+        this.phases = phases;
+        this.accepts = accepts;
+        this.workspaceBytes = workspaceBytes;
+        this.strided = strided;
+        this.warm = backend == Backend.VECTOR ? new Warm() : null;
+    }
+
+    private static Kernel of(Backend backend, ToLongFunction<Args> items, Body body, Predicate<Args> accepts) {
+        return new Kernel(backend, List.of(new Phase(items, body, null)), accepts, null, false);
+    }
+
+    /** Vector API loops for F32. */
+    public static Kernel vector(ToLongFunction<Args> items, Body body) {
+        return of(Backend.VECTOR, items, body, Args::isF32);
+    }
+
+    /** Plain float loops for F32. */
+    public static Kernel scalar(ToLongFunction<Args> items, Body body) {
+        return of(Backend.SCALAR, items, body, Args::isF32);
+    }
+
+    /** The definition, in double, for every dtype. */
+    public static Kernel reference(ToLongFunction<Args> items, Body body) {
+        return of(Backend.REFERENCE, items, body, a -> true);
+    }
+
+    /** This kernel, only where this holds; replaces the default, which looks at dtypes. */
+    public Kernel when(Predicate<Args> accepts) {
+        return new Kernel(backend, phases, accepts, workspaceBytes, strided);
+    }
+
+    /** This kernel, which takes inputs with any strides as they are. */
+    public Kernel strided() {
+        return new Kernel(backend, phases, accepts, workspaceBytes, true);
+    }
+
+    /** This kernel with shared memory for all phases and threads of a call. Its content is arbitrary at the start. */
+    public Kernel workspace(ToLongFunction<Args> bytes) {
+        return new Kernel(backend, phases, accepts, bytes, strided);
+    }
+
+    /** This kernel with an estimate of its last phase's time for one item, so that threads get pieces of a useful size. */
+    public Kernel costing(ToDoubleFunction<Args> nanosPerItem) {
+        List<Phase> changed = new ArrayList<>(phases);
+        Phase last = changed.removeLast();
+        changed.add(new Phase(last.items, last.body, nanosPerItem));
+        return new Kernel(backend, List.copyOf(changed), accepts, workspaceBytes, strided);
+    }
+
+    /** This kernel with a further phase, which starts when all items of the ones before are done. */
+    public Kernel then(ToLongFunction<Args> items, Body body) {
+        List<Phase> more = new ArrayList<>(phases);
+        more.add(new Phase(items, body, null));
+        return new Kernel(backend, List.copyOf(more), accepts, workspaceBytes, strided);
+    }
+
+    /** The backend's name on this kernel. */
+    public Backend backend() {
+        return backend;
+    }
+
+    /** Whether this kernel takes strides as they are. */
+    public boolean takesStrides() {
+        return strided;
+    }
+
+    List<Phase> phases() {
+        return phases;
+    }
+
+    boolean accepts(Args a) {
+        return accepts.test(a);
+    }
+
+    ToLongFunction<Args> workspaceBytes() {
+        return workspaceBytes;
+    }
+
+    /** Whether the compiler has this kernel; asking starts the warm-up, on copies of these arguments. */
+    boolean ready(Args a) {
+        return warm == null || warm.ready(this, a);
+    }
+
+    /** Runs all phases on the threads of {@link Parallel}. */
+    void run(Args a) {
+        for (Phase phase : phases) {
+            long items = phase.items.applyAsLong(a);
+            if (items > 0) {
+                double nanos = phase.nanosPerItem == null ? bytesPerItem(a, items) * 0.1 : phase.nanosPerItem.applyAsDouble(a);
+                Parallel.run(a, phase.body, items, nanos);
+            }
+        }
+    }
+
+    /** Memory-bound work is guessed from the bytes it moves, at about 10 bytes a nanosecond. */
+    private static double bytesPerItem(Args a, long items) {
+        double bytes = 0;
+        for (int i = 0; i < a.inputs(); i++) {
+            bytes += (double) a.shape(i).elements() * a.dtype(i).bytes();
+        }
+        for (int i = 0; i < a.outputs(); i++) {
+            bytes += (double) a.outSpec(i).shape().elements() * a.outSpec(i).dtype().bytes();
+        }
+        return bytes / items;
+    }
+}

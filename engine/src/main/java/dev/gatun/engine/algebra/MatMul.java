@@ -1,0 +1,94 @@
+package dev.gatun.engine.algebra;
+
+import dev.gatun.engine.Args;
+import dev.gatun.engine.Backward;
+import dev.gatun.engine.DType;
+import dev.gatun.engine.Elementwise;
+import dev.gatun.engine.Kernel;
+import dev.gatun.engine.Op;
+import dev.gatun.engine.Sample;
+import dev.gatun.engine.Shape;
+import dev.gatun.engine.ShapeException;
+import dev.gatun.engine.Spec;
+import dev.gatun.engine.Tensor;
+import java.util.List;
+
+/** {@code y[…, m, n] = sum over k of a[…, m, k] b[…, k, n]}; leading axes broadcast from the right. */
+public record MatMul() implements Op {
+
+    private static final List<Kernel> KERNELS = List.of(Kernel.reference(a -> a.elements() / Math.max(1, a.outSpec(0).shape().last()), MatMul::rows));
+
+    @Override
+    public String name() {
+        return "matmul";
+    }
+
+    @Override
+    public List<Spec> infer(Spec... in) {
+        DType dtype = Elementwise.real(in[0].dtype(), in[1].dtype());
+        Shape a = in[0].shape();
+        Shape b = in[1].shape();
+        if (a.rank() < 2 || b.rank() < 2) {
+            throw new ShapeException("matrices have two axes: a has " + a.rank() + ", b has " + b.rank());
+        }
+        if (a.last() != b.dim(-2)) {
+            throw new ShapeException("inner sizes differ: a ends with " + a.last() + ", b starts with " + b.dim(-2));
+        }
+        Shape batch = a.drop(-1).drop(-1).broadcast(b.drop(-1).drop(-1));
+        return List.of(new Spec(dtype, batch.insert(-1, a.dim(-2)).insert(-1, b.last())));
+    }
+
+    @Override
+    public List<Kernel> kernels() {
+        return KERNELS;
+    }
+
+    /** One item is one row of one product. */
+    static void rows(Args a, long from, long to) {
+        Shape out = a.outSpec(0).shape();
+        long rows = out.dim(-2);
+        long columns = out.last();
+        long inner = a.shape(0).last();
+        for (long item = from; item < to; item++) {
+            long row = item % rows;
+            long batch = item / rows;
+            long atA = (matrix(batch, out, a.shape(0)) * rows + row) * inner;
+            long atB = matrix(batch, out, a.shape(1)) * inner * columns;
+            for (long column = 0; column < columns; column++) {
+                double sum = 0;
+                for (long k = 0; k < inner; k++) {
+                    sum += a.get(0, atA + k) * a.get(1, atB + k * columns + column);
+                }
+                a.set(0, item * columns + column, sum);
+            }
+        }
+    }
+
+    /** Which matrix of a broadcast input meets this matrix of the result. */
+    private static long matrix(long batch, Shape out, Shape in) {
+        long index = 0;
+        long step = 1;
+        for (int axis = 3; axis <= in.rank(); axis++) {
+            long at = batch % out.dim(-axis);
+            batch /= out.dim(-axis);
+            index += in.dim(-axis) == 1 ? 0 : at * step;
+            step *= in.dim(-axis);
+        }
+        return index;
+    }
+
+    @Override
+    public List<Tensor> gradient(Backward b) {
+        Tensor g = b.g();
+        return List.of(
+                b.needs(0) ? g.matmul(b.in(1).transpose()) : b.none(),
+                b.needs(1) ? b.in(0).transpose().matmul(g) : b.none());
+    }
+
+    public static List<Sample> samples() {
+        return List.of(
+                Sample.of(new MatMul(), Shape.of(3, 4), Shape.of(4, 5)),
+                Sample.of(new MatMul(), Shape.of(2, 3, 7, 5), Shape.of(3, 5, 9)),
+                Sample.of(new MatMul(), Shape.of(2, 1, 3, 4), Shape.of(5, 4, 2)));
+    }
+}
