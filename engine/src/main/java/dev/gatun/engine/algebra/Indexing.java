@@ -20,22 +20,6 @@ public final class Indexing {
 
     private Indexing() {}
 
-    /** Axes around one axis: {@code outer} positions in front, {@code size} on it, {@code inner} behind it. */
-    private record Lines(long outer, long size, long inner) {
-        static Lines of(Shape shape, int axis) {
-            long outer = 1;
-            long inner = 1;
-            for (int i = 0; i < shape.rank(); i++) {
-                if (i < axis) {
-                    outer *= shape.dim(i);
-                } else if (i > axis) {
-                    inner *= shape.dim(i);
-                }
-            }
-            return new Lines(outer, shape.dim(axis), inner);
-        }
-    }
-
     private static void requireIndex(Spec x, Spec index, int axis) {
         if (index.dtype() != DType.I64 && index.dtype() != DType.I32) {
             throw new DTypeException("the index must be of whole numbers, not " + index.dtype());
@@ -76,12 +60,12 @@ public final class Indexing {
         }
 
         static void elements(Args a, long from, long to) {
-            Lines x = Lines.of(a.shape(0), a.op(Gather.class).axis);
-            Lines y = Lines.of(a.shape(1), a.op(Gather.class).axis);
+            Runs x = Runs.of(a.shape(0), a.op(Gather.class).axis);
+            Runs y = Runs.of(a.shape(1), a.op(Gather.class).axis);
             for (long i = from; i < to; i++) {
-                long outer = i / (y.size * y.inner);
-                long inner = i % y.inner;
-                a.set(0, i, a.get(0, (outer * x.size + checked(a, i, x.size)) * x.inner + inner));
+                long outer = i / (y.size() * y.inner());
+                long inner = i % y.inner();
+                a.set(0, i, a.get(0, (outer * x.size() + checked(a, i, x.size())) * x.inner() + inner));
             }
         }
 
@@ -100,7 +84,7 @@ public final class Indexing {
     /** Zeros of {@code size} along an axis, then {@code y[o, index[o, i, n], n] += x[o, i, n]}, i in order. */
     public record ScatterAdd(int axis, long size) implements Op {
 
-        private static final List<Kernel> KERNELS = List.of(Kernel.reference(a -> Lines.of(a.shape(0), a.op(ScatterAdd.class).axis).outer, ScatterAdd::blocks));
+        private static final List<Kernel> KERNELS = List.of(Kernel.reference(a -> Runs.of(a.shape(0), a.op(ScatterAdd.class).axis).outer(), ScatterAdd::blocks));
 
         @Override
         public List<String> arguments() {
@@ -125,13 +109,13 @@ public final class Indexing {
         /** One item owns everything behind one position of the axes in front, so sums have one order. */
         static void blocks(Args a, long from, long to) {
             ScatterAdd op = a.op(ScatterAdd.class);
-            Lines x = Lines.of(a.shape(0), op.axis);
-            double[] sums = new double[Math.toIntExact(op.size * x.inner)];
+            Runs x = Runs.of(a.shape(0), op.axis);
+            double[] sums = new double[Math.toIntExact(op.size * x.inner())];
             for (long outer = from; outer < to; outer++) {
                 Arrays.fill(sums, 0);
-                for (long i = 0; i < x.size * x.inner; i++) {
-                    long at = outer * x.size * x.inner + i;
-                    sums[(int) (checked(a, at, op.size) * x.inner + i % x.inner)] += a.get(0, at);
+                for (long i = 0; i < x.size() * x.inner(); i++) {
+                    long at = outer * x.size() * x.inner() + i;
+                    sums[(int) (checked(a, at, op.size) * x.inner() + i % x.inner())] += a.get(0, at);
                 }
                 for (int i = 0; i < sums.length; i++) {
                     a.set(0, outer * sums.length + i, sums[i]);
@@ -155,7 +139,7 @@ public final class Indexing {
     public record Flip(int axis) implements Op {
 
         private static final List<Kernel> KERNELS = List.of(Kernel.reference(
-                a -> a.elements() / Math.max(1, Lines.of(a.shape(0), a.op(Flip.class).axis).inner), Flip::runs));
+                a -> a.elements() / Math.max(1, Runs.of(a.shape(0), a.op(Flip.class).axis).inner()), Flip::runs));
 
         @Override
         public List<Spec> infer(Spec... in) {
@@ -174,10 +158,10 @@ public final class Indexing {
         }
 
         static void runs(Args a, long from, long to) {
-            Lines x = Lines.of(a.shape(0), a.op(Flip.class).axis);
-            long bytes = x.inner * a.dtype(0).bytes();
+            Runs x = Runs.of(a.shape(0), a.op(Flip.class).axis);
+            long bytes = x.inner() * a.dtype(0).bytes();
             for (long item = from; item < to; item++) {
-                long mirrored = item / x.size * x.size + (x.size - 1 - item % x.size);
+                long mirrored = item / x.size() * x.size() + (x.size() - 1 - item % x.size());
                 MemorySegment.copy(a.in(0), mirrored * bytes, a.out(), item * bytes, bytes);
             }
         }

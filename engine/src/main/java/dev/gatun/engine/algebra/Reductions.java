@@ -64,77 +64,9 @@ public final class Reductions {
         return sum.reshape(shape);
     }
 
-    /** What lies in front of, inside and behind a run of axes. */
-    private record Runs(long outer, long size, long inner) {
-        static Runs of(Shape shape, int from, int to) {
-            long[] product = {1, 1, 1};
-            for (int axis = 0; axis < shape.rank(); axis++) {
-                product[axis < from ? 0 : axis < to ? 1 : 2] *= shape.dim(axis);
-            }
-            return new Runs(product[0], product[1], product[2]);
-        }
-    }
-
-    private static Shape ones(Shape shape, int from, int to) {
-        long[] dims = shape.dims();
-        Arrays.fill(dims, from, to, 1);
-        return Shape.of(dims);
-    }
-
-    private static void requireNumbers(Spec x) {
+    static void requireNumbers(Spec x) {
         if (x.dtype() == DType.BOOL) {
             throw new DTypeException("numbers are needed, not bool");
-        }
-    }
-
-    /** Sum over the axes {@code from, …, to - 1}. */
-    public record Sum(int from, int to) implements Op {
-
-        private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::elements, Sum::elements));
-
-        @Override
-        public List<Spec> infer(Spec... in) {
-            requireNumbers(in[0]);
-            return List.of(in[0].with(ones(in[0].shape(), from, to)));
-        }
-
-        @Override
-        public List<Kernel> kernels() {
-            return KERNELS;
-        }
-
-        static void elements(Args a, long first, long end) {
-            Sum op = a.op(Sum.class);
-            Runs x = Runs.of(a.shape(0), op.from, op.to);
-            boolean whole = !a.dtype(0).isFloat();
-            for (long i = first; i < end; i++) {
-                long at = i / x.inner * x.size * x.inner + i % x.inner;
-                double sum = 0;
-                long count = 0;
-                for (long j = 0; j < x.size; j++) {
-                    if (whole) {
-                        count += a.getLong(0, at + j * x.inner);
-                    } else {
-                        sum += a.get(0, at + j * x.inner);
-                    }
-                }
-                if (whole) {
-                    a.setLong(0, i, count);
-                } else {
-                    a.set(0, i, sum);
-                }
-            }
-        }
-
-        @Override
-        public List<Tensor> gradient(Backward b) {
-            return List.of(b.g().expand(b.in(0).shape()));
-        }
-
-        public static List<Sample> samples() {
-            return List.of(Sample.of(new Sum(1, 2), Shape.of(3, 40)), Sample.of(new Sum(0, 2), Shape.of(5, 7, 3)),
-                    Sample.of(new Sum(1, 2), Shape.of(2, 65, 17)), Sample.of(new Sum(0, 3), Shape.of(2, 3, 100)),
-                    Sample.of(new Sum(0, 1), Shape.of(9)).integers(0, -5, 5));
         }
     }
 
@@ -155,12 +87,12 @@ public final class Reductions {
 
         static void elements(Args a, long from, long to) {
             int axis = a.op(Max.class).axis;
-            Runs x = Runs.of(a.shape(0), axis, axis + 1);
+            Runs x = Runs.of(a.shape(0), axis);
             for (long i = from; i < to; i++) {
-                long at = i / x.inner * x.size * x.inner + i % x.inner;
+                long at = i / x.inner() * x.size() * x.inner() + i % x.inner();
                 double max = a.get(0, at);
-                for (long j = 1; j < x.size; j++) {
-                    max = Math.max(max, a.get(0, at + j * x.inner));
+                for (long j = 1; j < x.size(); j++) {
+                    max = Math.max(max, a.get(0, at + j * x.inner()));
                 }
                 a.set(0, i, max);
             }
@@ -194,13 +126,13 @@ public final class Reductions {
 
         static void elements(Args a, long from, long to) {
             int axis = a.op(ArgMax.class).axis;
-            Runs x = Runs.of(a.shape(0), axis, axis + 1);
+            Runs x = Runs.of(a.shape(0), axis);
             for (long i = from; i < to; i++) {
-                long at = i / x.inner * x.size * x.inner + i % x.inner;
+                long at = i / x.inner() * x.size() * x.inner() + i % x.inner();
                 double max = a.get(0, at);
                 long index = 0;
-                for (long j = 1; j < x.size && max == max; j++) {
-                    double value = a.get(0, at + j * x.inner);
+                for (long j = 1; j < x.size() && max == max; j++) {
+                    double value = a.get(0, at + j * x.inner());
                     if (value > max || value != value) {
                         max = value;
                         index = j;
