@@ -26,6 +26,8 @@ import java.util.function.ToLongFunction;
  */
 public final class Kernel {
 
+    private static final double NANOS_PER_BYTE = 0.04;
+
     /** The loop of a phase over items {@code from} (inclusive) to {@code to} (exclusive). */
     @FunctionalInterface
     public interface Body {
@@ -133,13 +135,13 @@ public final class Kernel {
         for (Phase phase : phases) {
             long items = phase.items.applyAsLong(a);
             if (items > 0) {
-                double nanos = phase.nanosPerItem == null ? bytesPerItem(a, items) * 0.1 : phase.nanosPerItem.applyAsDouble(a);
+                double nanos = phase.nanosPerItem == null ? bytesPerItem(a, items) * NANOS_PER_BYTE : phase.nanosPerItem.applyAsDouble(a);
                 Parallel.run(a, phase.body, items, nanos);
             }
         }
     }
 
-    /** Memory-bound work is guessed from the bytes it moves, at about 10 bytes a nanosecond. */
+    /** Memory-bound work is guessed from the bytes it moves. */
     private static double bytesPerItem(Args a, long items) {
         double bytes = 0;
         for (int i = 0; i < a.inputs(); i++) {

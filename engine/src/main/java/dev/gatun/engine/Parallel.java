@@ -1,30 +1,37 @@
 package dev.gatun.engine;
 
-import java.util.concurrent.ForkJoinPool;
+import java.util.Arrays;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The threads kernels run on: one pool of platform threads ({@code -Dgatun.threads}, all cores by
- * default) and the caller. Work items are independent, so which thread takes which piece never
- * changes a result.
+ * The threads kernels run on: platform threads of our own ({@code -Dgatun.threads}, all cores by
+ * default, the caller counted) that serve every caller. Work items are independent, so which thread
+ * takes which piece never changes a result.
  *
- * <p>Pieces are claimed from a counter instead of being forked in halves: the caller starts at
- * once, helpers join when they wake, and whoever is late finds nothing left. That kept the cost of
- * a small parallel loop at a few microseconds.
+ * <p>Pieces are claimed from a counter: the caller starts at once, workers join as they wake, and
+ * whoever is late finds nothing left. Workers look for work a little while before they sleep, since
+ * the next op of a training step comes within microseconds and waking a thread costs tens of them;
+ * that is why this is no {@code ForkJoinPool}.
  */
 public final class Parallel {
 
     /** A piece of work that is worth handing to another thread. */
     private static final double PIECE_NANOS = 20_000;
     private static final int PIECES_PER_THREAD = 4;
+    /** How long a worker without work stays awake. */
+    private static final long AWAKE_NANOS = 200_000;
 
     private static final int DEFAULT_THREADS =
             Math.max(1, Integer.getInteger("gatun.threads", Runtime.getRuntime().availableProcessors()));
     private static final ThreadLocal<Integer> LIMIT = new ThreadLocal<>();
     private static volatile boolean limiting;
-    private static volatile ForkJoinPool pool;
+
+    private static final ConcurrentLinkedQueue<Loop> OPEN = new ConcurrentLinkedQueue<>();
+    private static volatile Worker[] workers = {};
 
     private Parallel() {}
 
@@ -54,6 +61,7 @@ public final class Parallel {
     /** Runs a body over all items and returns when every one is done. */
     static void run(Args a, Kernel.Body body, long items, double nanosPerItem) {
         int threads = threads();
+        // Virtual threads call the engine but never compute: their carrier is not ours.
         boolean virtual = Thread.currentThread().isVirtual();
         long grain = Math.max(1, (long) (PIECE_NANOS / Math.max(nanosPerItem, 0.01)));
         if (!virtual && (threads == 1 || items <= grain)) {
@@ -61,67 +69,123 @@ public final class Parallel {
             return;
         }
         long pieces = Math.max(1, Math.min((long) threads * PIECES_PER_THREAD, items / grain));
-        Loop loop = new Loop(a, body, items, Math.ceilDiv(items, pieces));
-        long helpers = Math.min(threads - 1, Math.ceilDiv(items, loop.piece) - 1);
-        if (virtual) {
-            helpers = Math.max(1, helpers);
-        }
-        ForkJoinPool workers = workers((int) helpers);
-        for (long i = 0; i < helpers; i++) {
-            workers.execute(loop);
-        }
-        // Virtual threads call the engine but never compute: their carrier is not ours.
+        long piece = Math.ceilDiv(items, pieces);
+        int helpers = (int) Math.min(virtual ? threads : threads - 1, Math.ceilDiv(items, piece) - (virtual ? 0 : 1));
+        Loop loop = new Loop(a, body, items, piece, helpers);
+        OPEN.add(loop);
+        wake(helpers);
         if (!virtual) {
-            loop.run();
+            loop.work();
         }
         loop.await();
+        OPEN.remove(loop);
+        loop.rethrow();
     }
 
-    private static ForkJoinPool workers(int wanted) {
-        ForkJoinPool workers = pool;
-        if (workers == null || workers.getParallelism() < wanted) {
-            synchronized (Parallel.class) {
-                if (pool == null) {
-                    pool = new ForkJoinPool(Math.max(wanted, DEFAULT_THREADS - 1), Parallel::worker, null, true);
-                } else if (pool.getParallelism() < wanted) {
-                    pool.setParallelism(wanted);
-                }
-                workers = pool;
+    private static void wake(int helpers) {
+        Worker[] all = workers;
+        if (all.length < helpers) {
+            all = grow(helpers);
+        }
+        int awake = 0;
+        for (int i = 0; i < all.length && awake < helpers; i++) {
+            awake++;
+            if (all[i].asleep) {
+                LockSupport.unpark(all[i]);
             }
         }
-        return workers;
     }
 
-    private static java.util.concurrent.ForkJoinWorkerThread worker(ForkJoinPool pool) {
-        var thread = ForkJoinPool.defaultForkJoinWorkerThreadFactory.newThread(pool);
-        thread.setName("gatun-" + thread.getPoolIndex());
-        thread.setDaemon(true);
-        return thread;
+    private static synchronized Worker[] grow(int wanted) {
+        Worker[] before = workers;
+        if (before.length >= wanted) {
+            return before;
+        }
+        Worker[] more = Arrays.copyOf(before, wanted);
+        for (int i = before.length; i < wanted; i++) {
+            more[i] = new Worker(i);
+            more[i].start();
+        }
+        workers = more;
+        return more;
+    }
+
+    /** Serves whatever loop is open. */
+    private static final class Worker extends Thread {
+        private volatile boolean asleep;
+
+        Worker(int number) {
+            super("gatun-" + (number + 1));
+            setDaemon(true);
+        }
+
+        @Override
+        public void run() {
+            long idleSince = System.nanoTime();
+            while (true) {
+                boolean worked = false;
+                for (Loop loop : OPEN) {
+                    worked |= loop.help();
+                }
+                if (worked) {
+                    idleSince = System.nanoTime();
+                } else if (System.nanoTime() - idleSince < AWAKE_NANOS) {
+                    Thread.onSpinWait();
+                } else {
+                    sleep();
+                    idleSince = System.nanoTime();
+                }
+            }
+        }
+
+        private void sleep() {
+            asleep = true;
+            // A loop opened before the flag was seen is found here; one opened after unparks.
+            if (OPEN.stream().noneMatch(Loop::wantsHelp)) {
+                LockSupport.park(this);
+            }
+            asleep = false;
+        }
     }
 
     /** One loop under way: pieces are claimed from {@code next}, and {@code done} counts finished items. */
-    private static final class Loop implements Runnable {
-        private static final int SPINS = 2_000;
+    private static final class Loop {
+        private static final int SPINS = 20_000;
 
         private final Args a;
         private final Kernel.Body body;
         private final long items;
         private final long piece;
+        private final AtomicInteger places;
         private final AtomicLong next = new AtomicLong();
         private final AtomicLong done = new AtomicLong();
         private final AtomicReference<Throwable> failure = new AtomicReference<>();
         private final Thread caller = Thread.currentThread();
 
-        Loop(Args a, Kernel.Body body, long items, long piece) {
+        Loop(Args a, Kernel.Body body, long items, long piece, int helpers) {
             this.a = a;
             this.body = body;
             this.items = items;
             this.piece = piece;
+            this.places = new AtomicInteger(helpers);
         }
 
-        @Override
-        public void run() {
+        boolean wantsHelp() {
+            return places.get() > 0 && next.get() < items;
+        }
+
+        /** Works as a helper when there is a place for one; whether it did anything. */
+        boolean help() {
+            if (!wantsHelp() || places.getAndDecrement() <= 0) {
+                return false;
+            }
+            return work();
+        }
+
+        boolean work() {
+            boolean worked = false;
             for (long from = next.getAndAdd(piece); from < items; from = next.getAndAdd(piece)) {
+                worked = true;
                 long to = Math.min(from + piece, items);
                 try {
                     if (failure.get() == null) {
@@ -134,6 +198,7 @@ public final class Parallel {
                     LockSupport.unpark(caller);
                 }
             }
+            return worked;
         }
 
         void await() {
@@ -144,6 +209,9 @@ public final class Parallel {
                     LockSupport.park(this);
                 }
             }
+        }
+
+        void rethrow() {
             switch (failure.get()) {
                 case null -> { }
                 case RuntimeException e -> throw e;
