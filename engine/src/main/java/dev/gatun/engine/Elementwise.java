@@ -38,11 +38,11 @@ public interface Elementwise extends Op {
         return agreed(in);
     }
 
-    /** The type the loop computes in, when it is not that of the first real input. */
+    /** The type the loop computes in: that of the first input that is a number. */
     default DType lanes(DType... in) {
         for (DType dtype : in) {
             if (dtype != DType.BOOL) {
-                return dtype;
+                return dtype.isStorage() ? DType.F32 : dtype;
             }
         }
         return DType.F32;

@@ -45,17 +45,18 @@ public final class Kernel {
     private final Warm warm;
 
     private Kernel(Backend backend, List<Phase> phases, Predicate<Args> accepts, ToLongFunction<Args> workspaceBytes,
-            boolean strided) {
+            boolean strided, Warm warm) {
         this.backend = backend;
         this.phases = phases;
         this.accepts = accepts;
         this.workspaceBytes = workspaceBytes;
         this.strided = strided;
-        this.warm = backend == Backend.VECTOR ? new Warm() : null;
+        this.warm = warm;
     }
 
     private static Kernel of(Backend backend, ToLongFunction<Args> items, Body body, Predicate<Args> accepts) {
-        return new Kernel(backend, List.of(new Phase(items, body, null)), accepts, null, false);
+        return new Kernel(backend, List.of(new Phase(items, body, null)), accepts, null, false,
+                backend == Backend.VECTOR ? new Warm() : null);
     }
 
     /** Vector API loops for F32. */
@@ -75,17 +76,22 @@ public final class Kernel {
 
     /** This kernel, only where this holds; replaces the default, which looks at dtypes. */
     public Kernel when(Predicate<Args> accepts) {
-        return new Kernel(backend, phases, accepts, workspaceBytes, strided);
+        return new Kernel(backend, phases, accepts, workspaceBytes, strided, warm);
     }
 
     /** This kernel, which takes inputs with any strides as they are. */
     public Kernel strided() {
-        return new Kernel(backend, phases, accepts, workspaceBytes, true);
+        return new Kernel(backend, phases, accepts, workspaceBytes, true, warm);
+    }
+
+    /** This kernel, which needs no warm-up of ours: its loops take care of theirs. */
+    public Kernel warmsItself() {
+        return new Kernel(backend, phases, accepts, workspaceBytes, strided, null);
     }
 
     /** This kernel with shared memory for all phases and threads of a call. Its content is arbitrary at the start. */
     public Kernel workspace(ToLongFunction<Args> bytes) {
-        return new Kernel(backend, phases, accepts, bytes, strided);
+        return new Kernel(backend, phases, accepts, bytes, strided, warm);
     }
 
     /** This kernel with an estimate of its last phase's time for one item, so that threads get pieces of a useful size. */
@@ -93,14 +99,14 @@ public final class Kernel {
         List<Phase> changed = new ArrayList<>(phases);
         Phase last = changed.removeLast();
         changed.add(new Phase(last.items, last.body, nanosPerItem));
-        return new Kernel(backend, List.copyOf(changed), accepts, workspaceBytes, strided);
+        return new Kernel(backend, List.copyOf(changed), accepts, workspaceBytes, strided, warm);
     }
 
     /** This kernel with a further phase, which starts when all items of the ones before are done. */
     public Kernel then(ToLongFunction<Args> items, Body body) {
         List<Phase> more = new ArrayList<>(phases);
         more.add(new Phase(items, body, null));
-        return new Kernel(backend, List.copyOf(more), accepts, workspaceBytes, strided);
+        return new Kernel(backend, List.copyOf(more), accepts, workspaceBytes, strided, warm);
     }
 
     /** The backend's name on this kernel. */
