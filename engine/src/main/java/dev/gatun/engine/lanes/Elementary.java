@@ -43,7 +43,8 @@ final class Elementary {
     private final double[] erfSmall;
     private final double[] erfLarge;
     private final double erfHead;
-    private final double erfEnd;
+    private final double erfEnd;      // erf is 1 from here on
+    private final double tanhEnd;     // as tanh is
     private final boolean single;
 
     private static final Elementary F32 = new Elementary(true);
@@ -83,6 +84,7 @@ final class Elementary {
         erfLarge = single ? Coefficients.ERF_LARGE_F32 : Coefficients.ERF_LARGE_F64;
         erfHead = single ? 1.128379225730896 : 1.1283791670955126;
         erfEnd = single ? 4 : 6;
+        tanhEnd = single ? 10 : 20;
     }
 
     /** These expressions with nothing left in them but what loops have, for F32 ({@code single}) or F64 lanes. */
@@ -117,9 +119,21 @@ final class Elementary {
 
     // exp(x) = 2^k exp(r) with |r| at most ln(2)/2.
     private Expr exp(Expr x) {
-        Expr bounded = x.max(lowest).min(highest);
-        Expr k = nearest(bounded.mul(LOG2_E));
+        Expr bounded = bounded(x, lowest, highest);
+        Expr k = nearest(bounded, LOG2_E);
         return scaled(expOf(reduced(bounded, k)), k);
+    }
+
+    /** As {@link #exp} for numbers whose power of two is in range. */
+    private Expr tameExp(Expr x) {
+        Expr k = nearest(x, LOG2_E);
+        return expOf(reduced(x, k)).mul(powerOfTwo(k));
+    }
+
+    /** Within these limits or NaN. The order of zeros does not matter here, and two selections cost less than min and max. */
+    private static Expr bounded(Expr x, double lowest, double highest) {
+        Expr above = x.lt(lowest).select(lowest, x);
+        return above.gt(highest).select(highest, above);
     }
 
     private Expr reduced(Expr x, Expr k) {
@@ -132,22 +146,24 @@ final class Elementary {
 
     /** {@code y * 2^k}, in two steps because 2^k itself may be out of range. */
     private Expr scaled(Expr y, Expr k) {
-        Expr half = nearest(k.mul(0.5));
-        return y.mul(powerOfTwo(half)).mul(powerOfTwo(k.sub(half)));
+        Expr shifted = k.fma(0.5, magic + bias);
+        Expr half = shifted.sub(magic + bias);
+        return y.mul(new Apply(Op.SHIFT, shifted)).mul(powerOfTwo(k.sub(half)));
     }
 
     private Expr powerOfTwo(Expr k) {
         return new Apply(Op.SHIFT, k.add(magic + bias));
     }
 
-    private Expr nearest(Expr x) {
-        return x.add(magic).sub(magic);
+    /** The whole number nearest to {@code x * factor}, give or take a rounding. */
+    private Expr nearest(Expr x, double factor) {
+        return x.fma(factor, magic).sub(magic);
     }
 
     // 2^k (q + 1) - 1 with q = exp(r) - 1; with half of 2^k, which is always in range.
     private Expr expm1(Expr x) {
-        Expr bounded = x.max(minusOne).min(highest);
-        Expr k = nearest(bounded.mul(LOG2_E));
+        Expr bounded = bounded(x, minusOne, highest);
+        Expr k = nearest(bounded, LOG2_E);
         Expr r = reduced(bounded, k);
         Expr q = r.mul(r).fma(polynomial(r, exp), r);
         Expr half = powerOfTwo(k.sub(1));
@@ -199,7 +215,8 @@ final class Elementary {
         Expr size = x.abs();
         Expr z = x.mul(x);
         Expr near = size.mul(z).fma(polynomial(z, tanh), size);
-        Expr far = Expr.constant(1).sub(Expr.constant(2).div(exp(size.add(size)).add(1)));
+        Expr e = tameExp(size.gt(tanhEnd).select(2 * tanhEnd, size.add(size)));
+        Expr far = Expr.constant(1).sub(Expr.constant(2).div(e.add(1)));
         return signed(size.lt(0.55).select(near, far), x);
     }
 
@@ -213,10 +230,9 @@ final class Elementary {
     private record Angle(Expr r, Expr quarter) {}
 
     private Angle angle(Expr x) {
-        Expr k = nearest(x.mul(2 / Math.PI));
+        Expr k = nearest(x, 2 / Math.PI);
         Expr r = k.fma(-halfPi[2], k.fma(-halfPi[1], k.fma(-halfPi[0], x)));
-        Expr turn = k.mul(0.25);
-        return new Angle(r, turn.sub(nearest(turn)));
+        return new Angle(r, k.fma(0.25, nearest(k, 0.25).neg()));
     }
 
     private Expr sinOf(Expr r) {
@@ -247,11 +263,11 @@ final class Elementary {
     // Near 0 an odd polynomial; beyond 1 the complement exp(-x²) P(t), t = (x - 2)/(x + 2), as Shepherd and Laframboise
     // (1981) chose the variable. There the complement is at most 0.16, so its own error hardly counts.
     private Expr erf(Expr x) {
-        Expr size = x.abs().min(erfEnd);
+        Expr size = x.abs().gt(erfEnd).select(erfEnd, x.abs());
         Expr z = size.mul(size);
         Expr near = size.fma(erfHead, size.mul(polynomial(z, erfSmall)));
         Expr t = size.sub(2).div(size.add(2));
-        Expr far = Expr.constant(1).sub(exp(z.neg()).mul(polynomial(t, erfLarge)));
+        Expr far = Expr.constant(1).sub(tameExp(z.neg()).mul(polynomial(t, erfLarge)));
         return signed(size.lt(1).select(near, far), x);
     }
 
@@ -276,11 +292,11 @@ final class Elementary {
         Expr size = x.abs();
         Sum log = preciseLog(size);
         // Any larger power is as good: only 1 stays 1, and it has no logarithm.
-        Expr bounded = y.max(-farPower).min(farPower);
+        Expr bounded = bounded(y, -farPower, farPower);
         Expr product = bounded.mul(log.high);
         Expr low = bounded.fma(log.low, bounded.fma(log.high, product.neg()));
-        Expr high = product.max(lowest).min(highest);
-        Expr k = nearest(high.mul(LOG2_E));
+        Expr high = bounded(product, lowest, highest);
+        Expr k = nearest(high, LOG2_E);
         Expr r = reduced(high, k).add(high.eq(product).select(low, 0));
         Expr result = scaled(expOf(r), k);
 

@@ -7,7 +7,6 @@ import dev.gatun.engine.lanes.Expr.Op;
 import dev.gatun.engine.lanes.Expr.Parameter;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
@@ -35,11 +34,14 @@ record Program(List<Step> steps, List<Integer> roots) {
 
     /** The steps of one expression, as written. */
     static Program of(Expr body) {
-        return of(List.of(body), Set.of());
+        return of(List.of(body), Set.of(), null);
     }
 
-    /** The steps of several expressions; {@code masks} are the inputs that are masks already. */
-    static Program of(List<Expr> bodies, Set<Integer> masks) {
+    /**
+     * The steps of several expressions. {@code masks} are the inputs that are masks; the roots in {@code maskRoots}
+     * become masks and the others numbers, or where that is null all stay what they are.
+     */
+    static Program of(List<Expr> bodies, Set<Integer> masks, Set<Integer> maskRoots) {
         Builder builder = new Builder(masks);
         Map<Expr, Integer> places = new IdentityHashMap<>();
         for (Expr e : order(bodies)) {
@@ -57,7 +59,12 @@ record Program(List<Step> steps, List<Integer> roots) {
                 }
             });
         }
-        return new Program(List.copyOf(builder.steps), bodies.stream().map(places::get).toList());
+        List<Integer> roots = new ArrayList<>();
+        for (int k = 0; k < bodies.size(); k++) {
+            int root = places.get(bodies.get(k));
+            roots.add(maskRoots == null ? root : maskRoots.contains(k) ? builder.mask(root) : builder.number(root));
+        }
+        return new Program(List.copyOf(builder.steps), List.copyOf(roots));
     }
 
     /** Every part of these expressions once (the same object is the same part), operands before what uses them. */
