@@ -8,6 +8,7 @@ import dev.gatun.engine.algebra.Fill;
 import dev.gatun.engine.algebra.Functions;
 import dev.gatun.engine.algebra.Indexing;
 import dev.gatun.engine.algebra.MatMul;
+import dev.gatun.engine.algebra.Max;
 import dev.gatun.engine.algebra.Reductions;
 import dev.gatun.engine.algebra.Views;
 import java.lang.foreign.MemorySegment;
@@ -425,8 +426,8 @@ public final class Tensor {
     /** Sum over axes, which stay with size one; over everything, to a single number, when none is given. */
     public Tensor sum(int... axes) { return Reductions.sum(this, axes); }
     public Tensor mean(int... axes) { return Reductions.mean(this, axes); }
-    public Tensor max(int axis) { return new Reductions.Max(shape().axis(axis)).apply(this); }
-    public Tensor min(int axis) { return new Reductions.Max(shape().axis(axis)).apply(neg()).neg(); }
+    public Tensor max(int axis) { return new Max(shape().axis(axis)).apply(this); }
+    public Tensor min(int axis) { return new Max(shape().axis(axis)).apply(neg()).neg(); }
     public Tensor argmax(int axis) { return new Reductions.ArgMax(shape().axis(axis)).apply(this); }
 
     /** Summed over the axes along which {@code shape} was repeated to get this one: the adjoint of broadcasting. */

@@ -70,45 +70,6 @@ public final class Reductions {
         }
     }
 
-    /** The largest number along an axis; NaN when there is one. Equal largest ones share the gradient. */
-    public record Max(int axis) implements Op {
-
-        private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::elements, Max::elements));
-
-        @Override
-        public List<Spec> infer(Spec... in) {
-            return largest(in[0], axis, in[0].dtype());
-        }
-
-        @Override
-        public List<Kernel> kernels() {
-            return KERNELS;
-        }
-
-        static void elements(Args a, long from, long to) {
-            int axis = a.op(Max.class).axis;
-            Runs x = Runs.of(a.shape(0), axis);
-            for (long i = from; i < to; i++) {
-                long at = i / x.inner() * x.size() * x.inner() + i % x.inner();
-                double max = a.get(0, at);
-                for (long j = 1; j < x.size(); j++) {
-                    max = Math.max(max, a.get(0, at + j * x.inner()));
-                }
-                a.set(0, i, max);
-            }
-        }
-
-        @Override
-        public List<Tensor> gradient(Backward b) {
-            Tensor largest = b.in(0).eq(b.out()).to(b.g().dtype());
-            return List.of(largest.div(largest.sum(axis)).mul(b.g()));
-        }
-
-        public static List<Sample> samples() {
-            return List.of(Sample.of(new Max(1), Shape.of(3, 40)), Sample.of(new Max(0), Shape.of(5, 21)), Sample.of(new Max(1), Shape.of(2, 5, 3)));
-        }
-    }
-
     /** Index (I64) of the first largest number along an axis; a NaN counts as largest. */
     public record ArgMax(int axis) implements Op {
 
@@ -152,7 +113,7 @@ public final class Reductions {
         }
     }
 
-    private static List<Spec> largest(Spec x, int axis, DType result) {
+    static List<Spec> largest(Spec x, int axis, DType result) {
         requireNumbers(x);
         if (x.shape().dim(axis) == 0) {
             throw new ShapeException("axis " + axis + " is empty and has no largest number");
