@@ -18,11 +18,17 @@ public final class Rows {
     private final List<DType> in;
     private final List<DType> out;
     private final Program program;
+    private final boolean vectors;
     private final int[] bytes;
     private final ConcurrentHashMap<Long, Loop> loops = new ConcurrentHashMap<>();
 
-    /** A computation of {@code bodies}, one for each output, in the type {@code lanes}. */
-    public Rows(DType lanes, List<DType> in, List<DType> out, List<Expr> bodies) {
+    /**
+     * A computation of {@code bodies}, one for each output, in the type {@code lanes}.
+     *
+     * @param vectors whether loops may use the Vector API, where it is there and has the types
+     */
+    public Rows(DType lanes, List<DType> in, List<DType> out, List<Expr> bodies, boolean vectors) {
+        this.vectors = vectors;
         this.lanes = lanes;
         this.in = List.copyOf(in);
         this.out = List.copyOf(out);
@@ -162,6 +168,7 @@ public final class Rows {
 
     private Loop emit(long[] inner) {
         List<Access> access = java.util.Arrays.stream(inner).mapToObj(Access::of).toList();
-        return LaneCompiler.loop(new LaneCompiler.Form(lanes, in, out, program, access));
+        LaneCompiler.Form form = new LaneCompiler.Form(lanes, in, out, program, access);
+        return vectors ? LaneCompiler.loop(form) : LaneCompiler.scalar(form);
     }
 }
