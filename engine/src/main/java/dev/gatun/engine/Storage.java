@@ -26,9 +26,14 @@ final class Storage {
 
     /** Memory for {@code bytes} from the pool, owned by the current scope or, without one, by the garbage collector. */
     static Storage take(long bytes) {
+        return take(bytes, Scope.current());
+    }
+
+    /** Memory for {@code bytes} from the pool, owned by this scope or, if it is null, by the garbage collector. */
+    static Storage take(long bytes, Scope owner) {
         Block block = HostPool.shared().take(bytes);
         Storage storage = new Storage(block.segment(), block);
-        storage.ownedBy(Scope.current());
+        storage.ownedBy(owner);
         return storage;
     }
 

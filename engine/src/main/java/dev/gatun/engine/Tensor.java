@@ -110,6 +110,14 @@ public final class Tensor {
         return new Tensor(spec, null, 0, Storage.borrowed(memory), Device.cpu());
     }
 
+    /**
+     * Room for numbers that belongs to no scope and holds anything at first: parameters and states,
+     * which are {@linkplain Dispatch#overwrite overwritten} between steps, live in such.
+     */
+    public static Tensor lasting(Spec spec) {
+        return new Tensor(spec, null, 0, Storage.take(spec.bytes(), null), Device.cpu());
+    }
+
     /** A spec without numbers, on {@link Device#none()}: ops on it apply their shape rules only. */
     public static Tensor of(Spec spec) {
         return new Tensor(spec, null, 0, null, Device.none());
