@@ -2,4 +2,8 @@
 module dev.gatun.layers {
     requires transitive dev.gatun.ops;
     requires transitive dev.gatun.autograd;
+
+    exports dev.gatun.layers;
+    exports dev.gatun.layers.io;
+    exports dev.gatun.layers.optim;
 }
