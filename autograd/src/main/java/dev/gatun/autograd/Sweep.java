@@ -165,11 +165,14 @@ final class Sweep {
     }
 
     private void collect(Node node, List<Tensor> gradients) {
+        // Held together, because gradients of several inputs may be views of one memory.
+        gradients.forEach(this::hold);
         for (int i = 0; i < gradients.size(); i++) {
             if (!gradients.get(i).isNone()) {
                 accumulate(node.inputs().get(i), gradients.get(i));
             }
         }
+        gradients.forEach(this::forget);
     }
 
     private void accumulate(Tensor x, Tensor g) {
@@ -202,14 +205,14 @@ final class Sweep {
     }
 
     private void hold(Tensor g) {
-        if (!differentiable) {
+        if (!differentiable && !g.isNone()) {
             uses.merge(g.memory(), 1, Integer::sum);
         }
     }
 
     /** Hands a gradient's memory back when nothing pending shares it. */
     private void forget(Tensor g) {
-        if (!differentiable && g != null && uses.merge(g.memory(), -1, Integer::sum) == 0) {
+        if (!differentiable && g != null && !g.isNone() && uses.merge(g.memory(), -1, Integer::sum) == 0) {
             uses.remove(g.memory());
             scope.release(g);
         }
