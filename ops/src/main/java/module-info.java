@@ -3,5 +3,6 @@ module dev.gatun.ops {
     requires transitive dev.gatun.engine;
     requires jdk.incubator.vector;
 
+    exports dev.gatun.ops;
     exports dev.gatun.ops.sequence;
 }

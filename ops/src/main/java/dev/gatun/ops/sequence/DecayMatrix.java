@@ -1,0 +1,73 @@
+package dev.gatun.ops.sequence;
+
+import dev.gatun.engine.Args;
+import dev.gatun.engine.Backward;
+import dev.gatun.engine.Elementwise;
+import dev.gatun.engine.Kernel;
+import dev.gatun.engine.Op;
+import dev.gatun.engine.Sample;
+import dev.gatun.engine.Shape;
+import dev.gatun.engine.ShapeException;
+import dev.gatun.engine.Spec;
+import dev.gatun.engine.Tensor;
+import dev.gatun.engine.algebra.Cumulative;
+import java.util.List;
+
+/**
+ * {@code y[t, i] = exp(x[i+1] + … + x[t])} for {@code i <= t}, else 0: what is left at time t of something
+ * written at time i when x are logarithms of decays, [..., T] to [..., T, T]. Each exponent is a sum
+ * of its own, never a difference or a quotient of running products, so that a decay of 0 is fine.
+ */
+public record DecayMatrix() implements Op {
+
+    private static final List<Kernel> KERNELS = List.of(Kernel.reference(a -> a.shape(0).elements(), DecayMatrix::rows));
+
+    /** What is left at each time of what was written at each earlier one. */
+    public static Tensor decayMatrix(Tensor logDecay) {
+        return new DecayMatrix().apply(logDecay);
+    }
+
+    @Override
+    public List<Spec> infer(Spec... in) {
+        Elementwise.real(in[0].dtype());
+        if (in[0].shape().rank() == 0) {
+            throw new ShapeException("a time axis is needed, there is none");
+        }
+        return List.of(in[0].with(in[0].shape().insert(-1, in[0].shape().last())));
+    }
+
+    @Override
+    public List<Kernel> kernels() {
+        return KERNELS;
+    }
+
+    /** One item is one row of the result: its time, looking back. */
+    static void rows(Args a, long from, long to) {
+        long time = a.shape(0).last();
+        for (long row = from; row < to; row++) {
+            double sum = 0;
+            for (long i = time - 1; i >= 0; i--) {
+                if (i > row % time) {
+                    a.set(0, row * time + i, 0);
+                } else {
+                    a.set(0, row * time + i, Math.exp(sum));
+                    sum += a.get(0, row / time * time + i);
+                }
+            }
+        }
+    }
+
+    // dx[j] is the sum over t >= j and i < j of g y: columns summed from below, then rows left of the diagonal.
+    @Override
+    public List<Tensor> gradient(Backward b) {
+        Tensor below = new Cumulative(-2, true).apply(b.g().mul(b.out()));
+        return List.of(below.lowerTriangle(-1).sum(-1).dropAxis(-1));
+    }
+
+    public static List<Sample> samples() {
+        return List.of(
+                Sample.of(new DecayMatrix(), Shape.of(2, 9)).range(0, -2, 0),
+                Sample.of(new DecayMatrix(), Shape.of(1)).range(0, -2, 0),
+                Sample.of(new DecayMatrix(), Shape.of(2, 3, 33)).range(0, -0.5, 0));
+    }
+}
