@@ -8,10 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.gatun.engine.Composed;
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Scope;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
+import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
 import java.util.List;
 import java.util.function.Function;
@@ -112,5 +114,28 @@ class AutogradTest {
                   y: f64[2, 3] cpu""", assertThrows(ShapeException.class, () -> grad(x.detach(), x)).getMessage());
         assertArrayEquals(x.detach().exp().mul(2).toDoubles(),
                 grad(List.of(x.exp()), List.of(Tensor.full(DType.F64, x.shape(), 2)), List.of(x)).getFirst().toDoubles(), 1e-12);
+    }
+
+    /** Two tensors joined and doubled: their gradients are views of one block. */
+    record Joined() implements Composed {
+        @Override
+        public List<Spec> infer(Spec... in) {
+            return List.of(in[0].with(Shape.of(in[0].shape().last() + in[1].shape().last())));
+        }
+
+        @Override
+        public List<Tensor> compose(Tensor... in) {
+            return List.of(Tensor.concat(0, List.of(in[0], in[1])).mul(2));
+        }
+    }
+
+    @Test
+    void gradients_that_are_views_of_one_memory_are_each_added_to_what_is_pending() {
+        Tensor a = Tensor.of(DType.F64, 1, 2).track();
+        Tensor b = Tensor.of(DType.F64, 3, 4, 5).track();
+        Tensor joined = new Joined().apply(a, b);
+        List<Tensor> g = grad(joined.square().sum().add(a.sum()).add(b.sum()), List.of(a, b));
+        assertArrayEquals(new double[] {9, 17}, g.get(0).toDoubles(), 1e-12);
+        assertArrayEquals(new double[] {25, 33, 41}, g.get(1).toDoubles(), 1e-12);
     }
 }
