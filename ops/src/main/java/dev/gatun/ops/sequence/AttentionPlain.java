@@ -193,12 +193,14 @@ final class AttentionPlain implements AttentionSteps {
     }
 
     @Override
-    public float dot(MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
-        float sum = 0;
+    public void dots(MemorySegment s, long a, long b, int n, long to) {
+        fill(s, to, SIDE, 0);
         for (int d = 0; d < n; d++) {
-            sum += x.get(F, xAt + d * 4L) * y.get(F, yAt + d * 4L);
+            for (int i = 0; i < SIDE; i++) {
+                long at = d * ROW + i * 4L;
+                s.set(F, to + i * 4L, s.get(F, to + i * 4L) + s.get(F, a + at) * s.get(F, b + at));
+            }
         }
-        return sum;
     }
 
     /** As the vectors do it: the power of 2 that t log2(e) is, for t of at most 80. */

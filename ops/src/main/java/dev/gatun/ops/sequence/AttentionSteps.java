@@ -66,8 +66,8 @@ interface AttentionSteps {
     /** Scores become P = exp(score - top), slopes become dS = P (slopes - delta), times 1 - (uncap * score)². */
     void slopes(MemorySegment s, long scores, long slopes, int keys, long top, long delta, float uncap);
 
-    /** Sum of products. */
-    float dot(MemorySegment x, long xAt, MemorySegment y, long yAt, int n);
+    /** {@code to[i] = sum over d of a[d, i] b[d, i]}, for n rows of 64. */
+    void dots(MemorySegment s, long a, long b, int n, long to);
 
     /** {@code s[d, r] = scale * x[r, d]}, zeros for the rows that are missing to 64. */
     default void transpose(MemorySegment x, long at, long rowBytes, int rows, int width, float scale, MemorySegment s, long to) {
@@ -94,7 +94,11 @@ interface AttentionSteps {
         }
     }
 
-    /** Vector API. Accumulators are the second operand of sums: as the receiver, a merged value's class is not known. */
+    /**
+     * Vector API. Only steps that are exact or rounded once are used, none that the JVM does one way interpreted and another
+     * way compiled (EXP, TANH, sums across lanes): bits do not depend on the compiler. Accumulators are operands of sums and not
+     * receivers, whose class must be known where two values meet.
+     */
     final class Fast implements AttentionSteps {
         static final AttentionSteps STEPS = new Fast();
         private static final VectorSpecies<Float> S = Lanes.F32;
@@ -279,8 +283,16 @@ interface AttentionSteps {
         @Override
         public void cap(MemorySegment s, long at, int n, float cap) {
             for (int i = 0; i < n; i += L) {
-                FloatVector.fromMemorySegment(S, s, at + i * 4L, NATIVE).lanewise(VectorOperators.TANH).mul(cap)
-                        .intoMemorySegment(s, at + i * 4L, NATIVE);
+                // tanh(x) = m / (m + 2) with m = exp(2 x) - 1 = 2^n (2^f - 1) + (2^n - 1), exact to the last bits near zero
+                FloatVector t = FloatVector.fromMemorySegment(S, s, at + i * 4L, NATIVE).max(-10f).min(10f).mul(2 * LOG2E);
+                FloatVector z = t.add(MAGIC);
+                FloatVector f = t.sub(z.sub(MAGIC));
+                FloatVector e = FloatVector.broadcast(S, E6).fma(f, FloatVector.broadcast(S, E5))
+                        .fma(f, FloatVector.broadcast(S, E4)).fma(f, FloatVector.broadcast(S, E3))
+                        .fma(f, FloatVector.broadcast(S, E2)).fma(f, FloatVector.broadcast(S, E1)).mul(f);
+                FloatVector whole = z.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+                FloatVector m = e.fma(whole, whole.sub(1f));
+                m.mul(cap).div(m.add(2f)).intoMemorySegment(s, at + i * 4L, NATIVE);
             }
         }
 
@@ -294,7 +306,16 @@ interface AttentionSteps {
                     m = x.blend(m, m.compare(VectorOperators.GT, x));
                 }
                 m.intoMemorySegment(s, max + i * 4L, NATIVE);
-                old.sub(m.max(-Float.MAX_VALUE)).lanewise(VectorOperators.EXP).intoMemorySegment(s, keep + i * 4L, NATIVE);
+                FloatVector t = old.sub(m.max(-Float.MAX_VALUE)).mul(LOG2E).max(-127f);
+                // 2 to the power of t: its whole part into the exponent, a polynomial for the rest
+                FloatVector z = t.add(MAGIC);
+                FloatVector f = t.sub(z.sub(MAGIC));
+                FloatVector e = FloatVector.broadcast(S, E6).fma(f, FloatVector.broadcast(S, E5))
+                        .fma(f, FloatVector.broadcast(S, E4)).fma(f, FloatVector.broadcast(S, E3))
+                        .fma(f, FloatVector.broadcast(S, E2)).fma(f, FloatVector.broadcast(S, E1))
+                        .fma(f, FloatVector.broadcast(S, 1f));
+                FloatVector p = e.mul(z.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats());
+                p.intoMemorySegment(s, keep + i * 4L, NATIVE);
             }
         }
 
@@ -305,7 +326,6 @@ interface AttentionSteps {
                 FloatVector total = FloatVector.zero(S);
                 for (int j = 0; j < rows; j++) {
                     FloatVector t = FloatVector.fromMemorySegment(S, s, st + j * ROW + i * 4L, NATIVE).sub(base).mul(LOG2E).max(-127f);
-                    // 2 to the power of t: its whole part into the exponent, a polynomial for the rest
                     FloatVector z = t.add(MAGIC);
                     FloatVector f = t.sub(z.sub(MAGIC));
                     FloatVector e = FloatVector.broadcast(S, E6).fma(f, FloatVector.broadcast(S, E5))
@@ -380,18 +400,15 @@ interface AttentionSteps {
         }
 
         @Override
-        public float dot(MemorySegment x, long xAt, MemorySegment y, long yAt, int n) {
-            int full = S.loopBound(n);
-            FloatVector sum = FloatVector.zero(S);
-            int d = 0;
-            for (; d < full; d += L) {
-                sum = FloatVector.fromMemorySegment(S, x, xAt + d * 4L, NATIVE).fma(FloatVector.fromMemorySegment(S, y, yAt + d * 4L, NATIVE), sum);
+        public void dots(MemorySegment s, long a, long b, int n, long to) {
+            for (int i = 0; i < SIDE; i += L) {
+                FloatVector sum = FloatVector.zero(S);
+                for (int d = 0; d < n; d++) {
+                    sum = FloatVector.fromMemorySegment(S, s, a + d * ROW + i * 4L, NATIVE)
+                            .fma(FloatVector.fromMemorySegment(S, s, b + d * ROW + i * 4L, NATIVE), sum);
+                }
+                sum.intoMemorySegment(s, to + i * 4L, NATIVE);
             }
-            if (d < n) {
-                VectorMask<Float> rest = S.indexInRange(full, n);
-                sum = FloatVector.fromMemorySegment(S, x, xAt + d * 4L, NATIVE, rest).fma(FloatVector.fromMemorySegment(S, y, yAt + d * 4L, NATIVE, rest), sum);
-            }
-            return sum.reduceLanes(VectorOperators.ADD);
         }
     }
 }

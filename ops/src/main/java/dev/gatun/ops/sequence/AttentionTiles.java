@@ -243,15 +243,14 @@ final class AttentionTiles {
             steps.pack(q.at, q.row(i0), q.rowBytes, rows, q.width, s, packedQ);
             steps.pack(g.at, g.row(i0), g.rowBytes, rows, v.width, s, packedG);
             steps.fill(s, sumsQ, (int) (blocks(q.width) / 4), 0);
-            steps.fill(s, top, SIDE, Float.POSITIVE_INFINITY); // makes P zero for rows that saw nothing
-            steps.fill(s, delta, SIDE, 0);
+            steps.fill(s, top, SIDE, Float.POSITIVE_INFINITY); // makes P zero for rows that are missing or saw nothing
+            steps.transpose(o.at, o.row(i0), o.rowBytes, rows, v.width, 1, s, packedV);
+            steps.dots(s, turnedG, packedV, v.width, delta);
             for (int i = 0; i < rows; i++) {
                 long at = (matrix * queries + i0 + i) * 4;
                 float lse = a.in(4).get(F, at);
-                if (lse != Float.NEGATIVE_INFINITY) {
-                    s.set(F, top + i * 4L, lse);
-                    s.set(F, delta + i * 4L, steps.dot(g.at, g.row(i0 + i), o.at, o.row(i0 + i), v.width) - a.in(6).get(F, at));
-                }
+                s.set(F, top + i * 4L, lse == Float.NEGATIVE_INFINITY ? Float.POSITIVE_INFINITY : lse);
+                s.set(F, delta + i * 4L, s.get(F, delta + i * 4L) - a.in(6).get(F, at));
             }
             long end = sight.end(i0 + rows - 1, keys);
             for (long j0 = sight.next(0, i0, SIDE); j0 < end; j0 = sight.next(j0 + SIDE, i0, SIDE)) {
