@@ -68,11 +68,11 @@ public final class LaneCompiler {
     }
 
     static Loop vector(Form form) {
-        return new VectorEmitter(form).emit();
+        return Stages.of(form, part -> new VectorEmitter(part).emit());
     }
 
     static Loop scalar(Form form) {
-        return new ScalarEmitter(form).emit();
+        return Stages.of(form, part -> new ScalarEmitter(part).emit());
     }
 
     private static Set<Integer> bools(List<DType> types) {

@@ -18,6 +18,7 @@ import java.lang.constant.MethodTypeDesc;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodHandles.Lookup.ClassOption;
+import java.lang.invoke.MethodType;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
@@ -83,7 +84,16 @@ abstract class LoopEmitter {
 
     /** The loop, ready to run. */
     final Loop emit() {
-        byte[] bytes = ClassFile.of().build(EMITTED, type -> type
+        try {
+            MethodHandles.Lookup made = MethodHandles.lookup().defineHiddenClass(bytes(), true, ClassOption.NESTMATE);
+            return (Loop) made.findConstructor(made.lookupClass(), MethodType.methodType(void.class)).invoke();
+        } catch (Throwable e) {
+            throw new IllegalStateException("lanes: the emitted loop was refused\n" + program, e);
+        }
+    }
+
+    final byte[] bytes() {
+        return ClassFile.of().build(EMITTED, type -> type
                 .withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SYNTHETIC)
                 .withInterfaceSymbols(LOOP)
                 .withMethodBody(ConstantDescs.INIT_NAME, ConstantDescs.MTD_void, 0, c -> c
@@ -94,13 +104,6 @@ abstract class LoopEmitter {
                     code = c;
                     run();
                 }));
-        try {
-            MethodHandles.Lookup made = MethodHandles.lookup().defineHiddenClass(bytes, true, ClassOption.NESTMATE);
-            return (Loop) made.findConstructor(made.lookupClass(), java.lang.invoke.MethodType.methodType(void.class))
-                    .invoke();
-        } catch (Throwable e) {
-            throw new IllegalStateException("lanes: the emitted loop was refused\n" + program, e);
-        }
     }
 
     private void run() {

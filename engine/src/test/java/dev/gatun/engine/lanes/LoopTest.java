@@ -14,11 +14,14 @@ import static dev.gatun.engine.lanes.Harness.Target.SCALAR;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.gatun.engine.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -63,8 +66,8 @@ class LoopTest {
             double[] x = some(40, 9);
             double[] whole = Harness.run(target, type, body, x);
             for (int from = 1; from < 40; from++) {
-                double[] part = java.util.Arrays.copyOfRange(x, from, 40);
-                assertArrayEquals(java.util.Arrays.copyOfRange(whole, from, 40), Harness.run(target, type, body, part));
+                double[] part = Arrays.copyOfRange(x, from, 40);
+                assertArrayEquals(Arrays.copyOfRange(whole, from, 40), Harness.run(target, type, body, part));
             }
         }
     }
@@ -246,5 +249,71 @@ class LoopTest {
         assertEquals(e, same);
         assertEquals(e.hashCode(), same.hashCode());
         assertArrayEquals(new double[] {0}, Harness.run(SCALAR, F64, e, new double[] {0}));
+    }
+
+    /** About 1,500 steps: more than one method may have if it is to be compiled. */
+    @ParameterizedTest
+    @MethodSource("targets")
+    void an_expression_of_any_length_is_computed(Harness.Target target) {
+        Expr positive = X.gt(0);
+        List<Expr> parts = new ArrayList<>();
+        Expr e = X;
+        for (int i = 0; i < 20; i++) {
+            e = e.tanh().add(Y).exp().log1p().sub(Expr.parameter(0));
+            parts.add(e.lt(i * 0.1).select(e, i));
+        }
+        Expr sum = positive.select(1, 2);
+        for (Expr part : parts) {
+            sum = sum.add(positive.select(part, part.neg()));
+        }
+        Expr body = sum;
+        Program steps = LaneCompiler.program(F64, List.of(F64, F64), List.of(F64), List.of(body));
+        assertTrue(steps.steps().size() > 4 * Stages.MOST_STEPS, steps.steps().size() + " steps");
+        int n = 2500;
+        double[] x = some(n, 8);
+        double[] expected = Arrays.stream(x)
+                .map(v -> steps.evaluate(new double[] {v, 0.25}, new double[] {0.5})[0]).toArray();
+        double[][] y = Harness.run(target, F64, List.of(F64, F64), List.of(F64), List.of(body),
+                List.of(DENSE, REPEATED), new double[] {0.5}, n, x, new double[] {0.25});
+        assertArrayEquals(expected, y[0]);
+    }
+
+    @Test
+    void a_long_expression_may_write_over_its_inputs() {
+        Expr e = X;
+        for (int i = 0; i < 40; i++) {
+            e = e.sin().add(Y);
+        }
+        List<DType> types = List.of(F64, F64);
+        Program steps = LaneCompiler.program(F64, types, types, List.of(Y, e));
+        Loop loop = LaneCompiler.compile(F64, types, types, List.of(Y, e), List.of(DENSE, DENSE));
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment x = arena.allocateFrom(ValueLayout.JAVA_DOUBLE, 1, 2, 3, 4, 5, 6, 7, 8);
+            MemorySegment y = arena.allocateFrom(ValueLayout.JAVA_DOUBLE, 8, 7, 6, 5, 4, 3, 2, 1);
+            // two rows of four
+            loop.run(new MemorySegment[] {x, y, x, y}, new long[4], new long[] {32, 32, 32, 32}, new long[4], NONE, 2, 4);
+            for (int i = 0; i < 8; i++) {
+                double[] expected = steps.evaluate(new double[] {i + 1, 8 - i}, NONE);
+                assertEquals(expected[0], x.getAtIndex(ValueLayout.JAVA_DOUBLE, i));
+                assertEquals(expected[1], y.getAtIndex(ValueLayout.JAVA_DOUBLE, i));
+            }
+        }
+    }
+
+    @Test
+    void a_long_expression_of_whole_numbers_and_masks_is_computed() {
+        Expr e = X;
+        for (int i = 0; i < 200; i++) {
+            e = e.gt(i).select(e.sub(1), e.add(3));
+        }
+        Expr body = e;
+        double[] x = {0, 5, 100, 190, 250, -7};
+        double[][] y = Harness.run(SCALAR, I64, List.of(I64, BOOL), List.of(I64, BOOL), List.of(body, Y.and(body.gt(200))),
+                List.of(STRIDED, DENSE), NONE, 6, x, new double[] {1, 1, 0, 1, 0, 1});
+        for (int i = 0; i < 6; i++) {
+            double worth = body.evaluate(new double[] {x[i]}, NONE);
+            assertEquals(worth, y[0][i]);
+            assertEquals(i != 2 && i != 4 && worth > 200 ? 1 : 0, y[1][i]);
+        }
     }
 }
