@@ -3,6 +3,7 @@ package dev.gatun.layers;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
+import dev.gatun.ops.Random;
 
 /** Where a parameter starts: a fresh value drawn with a key that belongs to the parameter's name. */
 @FunctionalInterface
@@ -13,12 +14,12 @@ public interface Init {
 
     /** Normal numbers with mean 0 and this standard deviation. */
     static Init normal(double deviation) {
-        return (key, spec) -> Draws.normal(key, spec).mul(deviation);
+        return (key, spec) -> Random.normal(key, spec.dtype(), spec.shape()).mul(deviation);
     }
 
     /** Numbers spread evenly over {@code [-bound, bound)}. */
     static Init uniform(double bound) {
-        return (key, spec) -> Draws.uniform(key, spec).mul(2 * bound).sub(bound);
+        return (key, spec) -> Random.uniform(key, spec.dtype(), spec.shape(), -bound, bound);
     }
 
     /** The same number everywhere. */

@@ -1,5 +1,7 @@
 package dev.gatun.layers.optim;
 
+import static dev.gatun.ops.sequence.NewtonSchulz.newtonSchulz;
+
 import dev.gatun.engine.Backward;
 import dev.gatun.engine.Dispatch;
 import dev.gatun.engine.Elementwise;
@@ -35,6 +37,9 @@ public final class Muon implements Optimizer {
         /** 0.95 with Nesterov's look ahead, five steps of Newton-Schulz, decay 0.01, and AdamW at a tenth of the rate. */
         public static final Settings DEFAULT = new Settings(0.95, true, 5, 0.01, 0.1);
     }
+
+    /** What keeps a gradient of zeros finite. */
+    private static final double EPS = 1e-7;
 
     private final Settings settings;
     private final SequencedMap<String, Tensor> parameters;
@@ -79,7 +84,7 @@ public final class Muon implements Optimizer {
     private void move(Tensor parameter, Tensor g, Tensor momentum, double rate) {
         Mix blend = new Mix(settings.momentum, 1 - settings.momentum);
         Dispatch.overwrite(blend, List.of(momentum, g), List.of(momentum));
-        Tensor u = orthogonal(settings.nesterov ? blend.apply(momentum, g) : momentum, settings.newtonSchulzSteps);
+        Tensor u = newtonSchulz(settings.nesterov ? blend.apply(momentum, g) : momentum, settings.newtonSchulzSteps, EPS);
         double scale = Math.sqrt(Math.max(1, (double) parameter.dim(0) / parameter.dim(1)));
         Dispatch.overwrite(new Mix(1 - rate * settings.decay, -rate * scale), List.of(parameter, u), List.of(parameter));
     }
@@ -112,16 +117,5 @@ public final class Muon implements Optimizer {
         public static List<Sample> samples() {
             return List.of(Sample.of(new Mix(0.95, 0.05), Shape.of(3, 37), Shape.of(3, 37)), Sample.of(new Mix(2, -0.5), Shape.of(5), Shape.of(5)));
         }
-    }
-
-    private static Tensor orthogonal(Tensor g, int steps) {
-        boolean tall = g.dim(-2) > g.dim(-1);
-        Tensor x = tall ? g.transpose() : g;
-        x = x.div(x.square().sum().sqrt().add(1e-7));
-        for (int i = 0; i < steps; i++) {
-            Tensor a = x.matmul(x.transpose());
-            x = x.mul(3.4445).add(a.mul(-4.7750).add(a.matmul(a).mul(2.0315)).matmul(x));
-        }
-        return tall ? x.transpose() : x;
     }
 }
