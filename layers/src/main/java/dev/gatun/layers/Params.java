@@ -44,6 +44,7 @@ public final class Params {
         final SequencedMap<String, Tensor> values = new LinkedHashMap<>();
         final SequencedMap<String, Spec> wanted = new LinkedHashMap<>();
         final List<String> frozen = new ArrayList<>();
+        boolean allFrozen;
 
         Book(Key key, DType dtype, String source, Map<String, Tensor> given) {
             this.key = key;
@@ -197,8 +198,24 @@ public final class Params {
         return this;
     }
 
+    /**
+     * The same numbers for layers that only compute: nothing they do is recorded. Layers made with these
+     * parameters share the memory of the ones they were made for first, and see what training does to it:
+     *
+     * {@snippet :
+     * LanguageModel writer = new LanguageModel(params.frozen(), config);
+     * }
+     */
+    public Params frozen() {
+        Map<String, Tensor> shared = new LinkedHashMap<>();
+        (book.given != null ? book.given : book.values).forEach((name, value) -> shared.put(name, value.detach()));
+        Book still = new Book(null, book.dtype, book.source == null ? "these parameters do not fit the model" : book.source, shared);
+        still.allFrozen = true;
+        return new Params(still, path, plan);
+    }
+
     private boolean frozen(String name) {
-        return book.frozen.stream().anyMatch(prefix -> isBelow(name, prefix));
+        return book.allFrozen || book.frozen.stream().anyMatch(prefix -> isBelow(name, prefix));
     }
 
     private static boolean isBelow(String name, String prefix) {
