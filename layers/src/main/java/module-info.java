@@ -5,5 +5,6 @@ module dev.gatun.layers {
 
     exports dev.gatun.layers;
     exports dev.gatun.layers.io;
+    exports dev.gatun.layers.model;
     exports dev.gatun.layers.optim;
 }
