@@ -15,6 +15,10 @@ import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
+import dev.gatun.ops.rows.RowSteps;
+import dev.gatun.ops.rows.VectorRows;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /**
@@ -27,7 +31,11 @@ public record CrossEntropy(long ignored, double smoothing) implements Composed {
     /** The target of rows that count for nothing. */
     public static final long IGNORED = -100;
 
-    private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::elements, CrossEntropy::rows));
+    private static final List<Kernel> KERNELS = List.of(
+            Kernel.vector(Args::elements, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
+            Kernel.scalar(Args::elements, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
+            Kernel.reference(Args::elements, CrossEntropy::rows));
+    private static final ValueLayout.OfFloat F = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
     /** The mean loss of the rows whose target is not {@link #IGNORED}; 0 when all are. */
     public static Tensor crossEntropy(Tensor logits, Tensor target) {
@@ -92,6 +100,25 @@ public record CrossEntropy(long ignored, double smoothing) implements Composed {
         }
     }
 
+    private static void rowsF32(Args a, long from, long to, RowSteps steps) {
+        CrossEntropy op = a.op(CrossEntropy.class);
+        int classes = (int) a.shape(0).last();
+        MemorySegment logits = a.in(0);
+        MemorySegment exponentials = a.scratch(classes * 4L);
+        for (long row = from; row < to; row++) {
+            long at = row * classes * 4;
+            double lse = LogSumExp.row(logits, at, classes, steps, exponentials);
+            long target = op.target(a, row, classes);
+            double loss = 0;
+            if (target != op.ignored) {
+                double mean = op.smoothing == 0 ? 0 : (double) steps.sum(logits, at, classes) / classes;
+                loss = op.loss(lse, logits.get(F, at + target * 4), mean);
+            }
+            a.out(0).set(F, row * 4, (float) loss);
+            a.out(1).set(F, row * 4, (float) lse);
+        }
+    }
+
     /** The loss of a row; an excluded class (logit {@code -inf}) does not matter without smoothing. */
     double loss(double lse, double logit, double mean) {
         return smoothing == 0 ? lse - logit : (1 - smoothing) * (lse - logit) + smoothing * (lse - mean);
@@ -142,6 +169,10 @@ public record CrossEntropy(long ignored, double smoothing) implements Composed {
      */
     public record CrossEntropyGradient(long ignored, double smoothing) implements Composed {
 
+        private static final List<Kernel> KERNELS = List.of(
+                Kernel.vector(Args::rows, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
+                Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())));
+
         @Override
         public List<String> arguments() {
             return List.of("logits", "target", "lse", "dloss", "dlse");
@@ -151,6 +182,32 @@ public record CrossEntropy(long ignored, double smoothing) implements Composed {
         public List<Spec> infer(Spec... in) {
             requireTargets(in[0], in[1]);
             return List.of(in[0]);
+        }
+
+        @Override
+        public List<Kernel> kernels() {
+            return KERNELS;
+        }
+
+        private static void rowsF32(Args a, long from, long to, RowSteps steps) {
+            CrossEntropyGradient op = a.op(CrossEntropyGradient.class);
+            int classes = (int) a.shape(0).last();
+            MemorySegment y = a.out();
+            for (long row = from; row < to; row++) {
+                long at = row * classes * 4;
+                long target = a.getLong(1, row);
+                float dloss = target == op.ignored ? 0 : a.in(3).get(F, row * 4);
+                float scale = dloss + a.in(4).get(F, row * 4);
+                if (dloss == 0 && scale == 0) {
+                    y.asSlice(at, classes * 4L).fill((byte) 0);
+                    continue;
+                }
+                float everywhere = (float) (op.smoothing / classes) * dloss;
+                steps.exp(a.in(0), at, a.in(2).get(F, row * 4), scale, -everywhere, y, at, classes);
+                if (target >= 0 && target < classes) {
+                    y.set(F, at + target * 4, y.get(F, at + target * 4) - (float) (1 - op.smoothing) * dloss);
+                }
+            }
         }
 
         @Override

@@ -20,7 +20,7 @@ import java.util.List;
  */
 public record LayerNorm(double eps) implements Composed {
 
-    private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::rows, LayerNorm::rows));
+    private static final List<Kernel> KERNELS = NormRows.forward(LayerNorm::rows);
 
     /** Rows of mean 0 and variance 1, times {@code w}, plus {@code b}. */
     public static Tensor layerNorm(Tensor x, Tensor w, Tensor b, double eps) {
@@ -113,6 +113,8 @@ public record LayerNorm(double eps) implements Composed {
      */
     public record LayerNormGradient(double eps) implements Composed {
 
+        private static final List<Kernel> KERNELS = NormRows.gradient();
+
         @Override
         public List<String> arguments() {
             return List.of("x", "w", "g");
@@ -122,6 +124,11 @@ public record LayerNorm(double eps) implements Composed {
         public List<Spec> infer(Spec... in) {
             requireWeight(in[0], in[1], "weight");
             return List.of(in[0], in[1], in[1]);
+        }
+
+        @Override
+        public List<Kernel> kernels() {
+            return KERNELS;
         }
 
         @Override

@@ -10,6 +10,9 @@ import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
+import dev.gatun.ops.rows.RowSteps;
+import dev.gatun.ops.rows.VectorRows;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
@@ -18,7 +21,10 @@ import java.util.List;
  */
 public record LogSoftmax() implements Op {
 
-    private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::rows, LogSoftmax::rows));
+    private static final List<Kernel> KERNELS = List.of(
+            Kernel.vector(Args::rows, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
+            Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
+            Kernel.reference(Args::rows, LogSoftmax::rows));
 
     /** Logarithms of the shares of {@code exp(x)} along an axis. */
     public static Tensor logSoftmax(Tensor x, int axis) {
@@ -64,8 +70,26 @@ public record LogSoftmax() implements Op {
         }
     }
 
+    private static void rowsF32(Args a, long from, long to, RowSteps steps) {
+        int n = (int) a.shape(0).last();
+        MemorySegment x = a.in(0);
+        MemorySegment y = a.out();
+        for (long row = from; row < to; row++) {
+            long at = row * n * 4;
+            float max = Softmax.largest(x, at, n, steps);
+            float sum = steps.exp(x, at, max, 1, 0, y, at, n);
+            // max and the logarithm are taken off one after the other: their sum would round away digits of x - max
+            steps.affine(x, at, 1, -max, y, at, n);
+            steps.affine(y, at, 1, sum == 0 ? 0 : (float) -Math.log(sum), y, at, n);
+        }
+    }
+
     /** {@code dx = g - exp(y) sum(g)}. */
     public record LogSoftmaxGradient() implements Composed {
+
+        private static final List<Kernel> KERNELS = List.of(
+                Kernel.vector(Args::rows, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
+                Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())));
 
         @Override
         public List<String> arguments() {
@@ -75,6 +99,20 @@ public record LogSoftmax() implements Op {
         @Override
         public List<Spec> infer(Spec... in) {
             return List.of(in[0]);
+        }
+
+        @Override
+        public List<Kernel> kernels() {
+            return KERNELS;
+        }
+
+        private static void rowsF32(Args a, long from, long to, RowSteps steps) {
+            int n = (int) a.shape(0).last();
+            for (long row = from; row < to; row++) {
+                long at = row * n * 4;
+                steps.exp(a.in(0), at, 0, -steps.sum(a.in(1), at, n), 0, a.out(), at, n);
+                steps.add(a.in(1), at, a.out(), at, n);
+            }
         }
 
         @Override

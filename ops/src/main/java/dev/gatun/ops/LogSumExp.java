@@ -11,12 +11,19 @@ import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
+import dev.gatun.ops.rows.RowSteps;
+import dev.gatun.ops.rows.VectorRows;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /** {@code log(sum(exp(x)))} over the last axis, which stays with size one; {@code -inf} when there is nothing to sum. */
 public record LogSumExp() implements Op {
 
-    private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::elements, LogSumExp::rows));
+    private static final List<Kernel> KERNELS = List.of(
+            Kernel.vector(Args::elements, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
+            Kernel.scalar(Args::elements, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
+            Kernel.reference(Args::elements, LogSumExp::rows));
 
     /** The logarithm of the sum of exponentials along an axis, which stays with size one. */
     public static Tensor logSumExp(Tensor x, int axis) {
@@ -62,5 +69,19 @@ public record LogSumExp() implements Op {
             }
             a.set(0, row, max + Math.log(sum));
         }
+    }
+
+    private static void rowsF32(Args a, long from, long to, RowSteps steps) {
+        int n = (int) a.shape(0).last();
+        MemorySegment exponentials = a.scratch(n * 4L);
+        for (long row = from; row < to; row++) {
+            a.out().setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) row(a.in(0), row * n * 4, n, steps, exponentials));
+        }
+    }
+
+    /** The logarithm of the sum of one row's exponentials, which are left behind. */
+    static double row(MemorySegment x, long at, int n, RowSteps steps, MemorySegment exponentials) {
+        float max = Softmax.largest(x, at, n, steps);
+        return max + Math.log(steps.exp(x, at, max, 1, 0, exponentials, 0, n));
     }
 }

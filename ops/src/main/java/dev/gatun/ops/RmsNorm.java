@@ -16,7 +16,7 @@ import java.util.List;
  */
 public record RmsNorm(double eps) implements Composed {
 
-    private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::rows, RmsNorm::rows));
+    private static final List<Kernel> KERNELS = NormRows.forward(RmsNorm::rows);
 
     /** Rows of mean square 1, times {@code w}. */
     public static Tensor rmsNorm(Tensor x, Tensor w, double eps) {
@@ -77,6 +77,8 @@ public record RmsNorm(double eps) implements Composed {
      */
     public record RmsNormGradient(double eps) implements Composed {
 
+        private static final List<Kernel> KERNELS = NormRows.gradient();
+
         @Override
         public List<String> arguments() {
             return List.of("x", "w", "g");
@@ -86,6 +88,11 @@ public record RmsNorm(double eps) implements Composed {
         public List<Spec> infer(Spec... in) {
             LayerNorm.requireWeight(in[0], in[1], "weight");
             return List.of(in[0], in[1]);
+        }
+
+        @Override
+        public List<Kernel> kernels() {
+            return KERNELS;
         }
 
         @Override

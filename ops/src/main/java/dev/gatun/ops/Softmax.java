@@ -10,6 +10,9 @@ import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
+import dev.gatun.ops.rows.RowSteps;
+import dev.gatun.ops.rows.VectorRows;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
@@ -18,7 +21,10 @@ import java.util.List;
  */
 public record Softmax() implements Op {
 
-    private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::rows, Softmax::rows));
+    private static final List<Kernel> KERNELS = List.of(
+            Kernel.vector(Args::rows, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
+            Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
+            Kernel.reference(Args::rows, Softmax::rows));
 
     /** Shares of {@code exp(x)} along an axis. */
     public static Tensor softmax(Tensor x, int axis) {
@@ -70,6 +76,23 @@ public record Softmax() implements Op {
         }
     }
 
+    private static void rowsF32(Args a, long from, long to, RowSteps steps) {
+        int n = (int) a.shape(0).last();
+        MemorySegment x = a.in(0);
+        MemorySegment y = a.out();
+        for (long row = from; row < to; row++) {
+            long at = row * n * 4;
+            float sum = steps.exp(x, at, largest(x, at, n, steps), 1, 0, y, at, n);
+            steps.affine(y, at, sum == 0 ? 0 : 1 / sum, 0, y, at, n);
+        }
+    }
+
+    /** As {@link #largest(Args, long, int)}, in float. */
+    static float largest(MemorySegment x, long at, int n, RowSteps steps) {
+        float max = steps.max(x, at, n);
+        return max == Float.NEGATIVE_INFINITY ? 0 : max;
+    }
+
     /**
      * The largest of a row, taken off before an exponential so that none overflows. For a row of
      * {@code -inf} it is 0: taken off, it leaves {@code -inf} and not NaN.
@@ -85,6 +108,10 @@ public record Softmax() implements Op {
     /** {@code dx = y (g - sum(g y))}: the sum is what keeps a row adding up to one. */
     public record SoftmaxGradient() implements Composed {
 
+        private static final List<Kernel> KERNELS = List.of(
+                Kernel.vector(Args::rows, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
+                Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())));
+
         @Override
         public List<String> arguments() {
             return List.of("y", "g");
@@ -93,6 +120,20 @@ public record Softmax() implements Op {
         @Override
         public List<Spec> infer(Spec... in) {
             return List.of(in[0]);
+        }
+
+        @Override
+        public List<Kernel> kernels() {
+            return KERNELS;
+        }
+
+        private static void rowsF32(Args a, long from, long to, RowSteps steps) {
+            int n = (int) a.shape(0).last();
+            for (long row = from; row < to; row++) {
+                long at = row * n * 4;
+                float mean = steps.dot(a.in(0), at, a.in(1), at, n);
+                steps.share(a.in(0), at, a.in(1), at, mean, a.out(), at, n);
+            }
         }
 
         @Override
