@@ -1,12 +1,26 @@
 package dev.gatun.ops;
 
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.ROL;
+import static jdk.incubator.vector.VectorOperators.SQRT;
+import static jdk.incubator.vector.VectorOperators.XOR;
+
 import dev.gatun.engine.Args;
 import dev.gatun.engine.Key;
+import dev.gatun.engine.lanes.Lanes;
 import dev.gatun.ops.Random.Dropout;
 import dev.gatun.ops.Random.Normal;
 import dev.gatun.ops.Random.Uniform;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * 32 random bits for each element, and what is made of them. Elements go in blocks of 32, which take
@@ -70,6 +84,10 @@ final class Draws {
         return Math.ceilDiv(a.elements(), BLOCK);
     }
 
+    private static int elements(Args a, long block, int blocks) {
+        return (int) Math.min((long) blocks * BLOCK, a.elements() - block * BLOCK);
+    }
+
     /** {@code sqrt(-2 log u) cos(2 π v)}, or sin, in double: u of 31 bits and never 0, v of 32 bits. */
     static double exactNormal(int low, int high, boolean cosine) {
         double u = ((low >>> 1) + 0.5) * 0x1p-31;
@@ -117,10 +135,6 @@ final class Draws {
             }
         }
 
-        private static int elements(Args a, long block, int blocks) {
-            return (int) Math.min((long) blocks * BLOCK, a.elements() - block * BLOCK);
-        }
-
         static void uniform(Args a, long from, long to) {
             Uniform op = a.op(Uniform.class);
             MemorySegment draws = a.scratch(BATCH * BLOCK * 4);
@@ -166,6 +180,162 @@ final class Draws {
                 for (int i = 0; i < n; i++) {
                     y.set(FLOAT, i * 4L, draws.get(INT, i * 4L) >>> 8 < limit ? x.get(FLOAT, i * 4L) * scale : 0);
                 }
+            }
+        }
+    }
+
+    /** Vector API loops, operation by operation as the plain ones. */
+    static final class Fast {
+
+        private static final VectorSpecies<Float> S = Lanes.F32;
+        private static final VectorSpecies<Integer> I = S.vectorShape().withLanes(int.class);
+        private static final int STEP = S.length();
+        private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
+        private static final IntVector LANES = IntVector.zero(I).addIndex(1);
+        private static final FloatVector L0 = FloatVector.broadcast(S, LOG[0]);
+        private static final FloatVector L1 = FloatVector.broadcast(S, LOG[1]);
+        private static final FloatVector L2 = FloatVector.broadcast(S, LOG[2]);
+        private static final FloatVector L3 = FloatVector.broadcast(S, LOG[3]);
+        private static final FloatVector L4 = FloatVector.broadcast(S, LOG[4]);
+        private static final FloatVector L5 = FloatVector.broadcast(S, LOG[5]);
+        private static final FloatVector L6 = FloatVector.broadcast(S, LOG[6]);
+        private static final FloatVector L7 = FloatVector.broadcast(S, LOG[7]);
+        private static final FloatVector L8 = FloatVector.broadcast(S, LOG[8]);
+        private static final FloatVector S0 = FloatVector.broadcast(S, SIN[0]);
+        private static final FloatVector S1 = FloatVector.broadcast(S, SIN[1]);
+        private static final FloatVector S2 = FloatVector.broadcast(S, SIN[2]);
+        private static final FloatVector C0 = FloatVector.broadcast(S, COS[0]);
+        private static final FloatVector C1 = FloatVector.broadcast(S, COS[1]);
+        private static final FloatVector C2 = FloatVector.broadcast(S, COS[2]);
+        private static final FloatVector MINUS_HALF = FloatVector.broadcast(S, -0.5f);
+
+        private Fast() {}
+
+        /** Threefry-2x32 of 20 rounds, as {@link Key#bits}, on as many counters as there are lanes. */
+        private static void draw(Key key, long block, int blocks, MemorySegment draws) {
+            int k0 = (int) key.bits();
+            int k1 = (int) (key.bits() >>> 32);
+            int k2 = 0x1BD11BDA ^ k0 ^ k1;
+            for (int at = 0; at < blocks * HALF; at += STEP) {
+                // A block's words never cross a multiple of 2^32, so the upper half is one number.
+                long counter = block * HALF + at;
+                IntVector x0 = LANES.add((int) counter + k0);
+                IntVector x1 = IntVector.broadcast(I, (int) (counter >>> 32) + k1);
+                for (int four = 0; four < 5; four++) {
+                    boolean even = (four & 1) == 0;
+                    x0 = x0.add(x1);
+                    x1 = x1.lanewise(ROL, even ? 13 : 17).lanewise(XOR, x0);
+                    x0 = x0.add(x1);
+                    x1 = x1.lanewise(ROL, even ? 15 : 29).lanewise(XOR, x0);
+                    x0 = x0.add(x1);
+                    x1 = x1.lanewise(ROL, even ? 26 : 16).lanewise(XOR, x0);
+                    x0 = x0.add(x1);
+                    x1 = x1.lanewise(ROL, even ? 6 : 24).lanewise(XOR, x0);
+                    x0 = x0.add(four % 3 == 0 ? k1 : four % 3 == 1 ? k2 : k0);
+                    x1 = x1.add((four % 3 == 0 ? k2 : four % 3 == 1 ? k0 : k1) + four + 1);
+                }
+                long to = (at / HALF * BLOCK + at % HALF) * 4L;
+                x0.intoMemorySegment(draws, to, NATIVE);
+                x1.intoMemorySegment(draws, to + HALF * 4, NATIVE);
+            }
+        }
+
+        static void uniform(Args a, long from, long to) {
+            Uniform op = a.op(Uniform.class);
+            MemorySegment draws = a.scratch(BATCH * BLOCK * 4);
+            FloatVector low = FloatVector.broadcast(S, (float) op.low());
+            FloatVector width = FloatVector.broadcast(S, (float) (op.high() - op.low()));
+            for (long block = from; block < to; block += BATCH) {
+                int blocks = (int) Math.min(BATCH, to - block);
+                draw(op.key(), block, blocks, draws);
+                int n = elements(a, block, blocks);
+                MemorySegment y = a.out().asSlice(block * BLOCK * 4, n * 4L);
+                for (int i = 0; i < n; i += STEP) {
+                    IntVector bits = IntVector.fromMemorySegment(I, draws, i * 4L, NATIVE).lanewise(LSHR, 8);
+                    FloatVector u = ((FloatVector) bits.convertShape(I2F, S, 0)).mul(0x1p-24f).fma(width, low);
+                    if (i + STEP <= n) {
+                        u.intoMemorySegment(y, i * 4L, NATIVE);
+                    } else {
+                        u.intoMemorySegment(y, i * 4L, NATIVE, S.indexInRange(i, n));
+                    }
+                }
+            }
+        }
+
+        static void dropout(Args a, long from, long to) {
+            Dropout op = a.op(Dropout.class);
+            MemorySegment draws = a.scratch(BATCH * BLOCK * 4);
+            int limit = limit(1 - op.rate());
+            float scale = (float) (1 / (1 - op.rate()));
+            FloatVector zero = FloatVector.zero(S);
+            for (long block = from; block < to; block += BATCH) {
+                int blocks = (int) Math.min(BATCH, to - block);
+                draw(op.key(), block, blocks, draws);
+                int n = elements(a, block, blocks);
+                MemorySegment x = a.in(0).asSlice(block * BLOCK * 4, n * 4L);
+                MemorySegment y = a.out().asSlice(block * BLOCK * 4, n * 4L);
+                for (int i = 0; i < n; i += STEP) {
+                    VectorMask<Float> kept = IntVector.fromMemorySegment(I, draws, i * 4L, NATIVE).lanewise(LSHR, 8).lt(limit).cast(S);
+                    if (i + STEP <= n) {
+                        FloatVector value = FloatVector.fromMemorySegment(S, x, i * 4L, NATIVE).mul(scale);
+                        zero.blend(value, kept).intoMemorySegment(y, i * 4L, NATIVE);
+                    } else {
+                        VectorMask<Float> rest = S.indexInRange(i, n);
+                        FloatVector value = FloatVector.fromMemorySegment(S, x, i * 4L, NATIVE, rest).mul(scale);
+                        zero.blend(value, kept).intoMemorySegment(y, i * 4L, NATIVE, rest);
+                    }
+                }
+            }
+        }
+
+        static void normal(Args a, long from, long to) {
+            Key key = a.op(Normal.class).key();
+            MemorySegment draws = a.scratch(BATCH * BLOCK * 4);
+            for (long block = from; block < to; block += BATCH) {
+                int blocks = (int) Math.min(BATCH, to - block);
+                draw(key, block, blocks, draws);
+                normals(draws, blocks * HALF);
+                int n = elements(a, block, blocks);
+                MemorySegment.copy(draws, 0, a.out(), block * BLOCK * 4, n * 4L);
+            }
+        }
+
+        /** Draws replaced by normal numbers: from each word a cosine and, half a block on, a sine. */
+        private static void normals(MemorySegment draws, int words) {
+            FloatVector one = FloatVector.broadcast(S, 1);
+            FloatVector ln2High = FloatVector.broadcast(S, LN2_HIGH);
+            for (int i = 0; i < words; i += STEP) {
+                long at = (i / HALF * BLOCK + i % HALF) * 4L;
+                IntVector low = IntVector.fromMemorySegment(I, draws, at, NATIVE);
+                IntVector high = IntVector.fromMemorySegment(I, draws, at + HALF * 4, NATIVE);
+
+                IntVector bits = ((FloatVector) low.lanewise(LSHR, 1).convertShape(I2F, S, 0)).add(0.5f).reinterpretAsInts();
+                IntVector exponent = bits.sub(ROOT_HALF).lanewise(ASHR, 23);
+                FloatVector f = bits.sub(exponent.lanewise(LSHL, 23)).reinterpretAsFloats().sub(one);
+                FloatVector e = (FloatVector) exponent.sub(31).convertShape(I2F, S, 0);
+                FloatVector p = f.fma(L8, L7);
+                p = f.fma(p, L6);
+                p = f.fma(p, L5);
+                p = f.fma(p, L4);
+                p = f.fma(p, L3);
+                p = f.fma(p, L2);
+                p = f.fma(p, L1);
+                p = f.fma(p, L0);
+                FloatVector rest = f.mul(f).fma(f.fma(p, MINUS_HALF), e.mul(LN2_LOW));
+                FloatVector radius = e.fma(ln2High, f.add(rest)).mul(-2).lanewise(SQRT);
+
+                IntVector quarter = high.add(1 << 29).lanewise(ASHR, 30);
+                FloatVector r = ((FloatVector) high.sub(quarter.lanewise(LSHL, 30)).convertShape(I2F, S, 0)).mul(TO_RADIANS);
+                FloatVector z = r.mul(r);
+                FloatVector sin = r.mul(z).fma(z.fma(z.fma(S2, S1), S0), r);
+                FloatVector cos = z.fma(z.fma(z.fma(z.fma(C2, C1), C0), MINUS_HALF), one);
+                VectorMask<Float> swapped = quarter.and(1).eq(1).cast(S);
+                IntVector cosSign = quarter.add(1).and(2).lanewise(LSHL, 30);
+                IntVector sinSign = quarter.and(2).lanewise(LSHL, 30);
+                FloatVector first = radius.mul(cos.blend(sin, swapped));
+                FloatVector second = radius.mul(sin.blend(cos, swapped));
+                first.reinterpretAsInts().lanewise(XOR, cosSign).intoMemorySegment(draws, at, NATIVE);
+                second.reinterpretAsInts().lanewise(XOR, sinSign).intoMemorySegment(draws, at + HALF * 4, NATIVE);
             }
         }
     }

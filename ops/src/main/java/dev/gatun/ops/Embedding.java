@@ -12,6 +12,8 @@ import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
+import dev.gatun.ops.rows.RowSteps;
+import dev.gatun.ops.rows.VectorRows;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
@@ -109,7 +111,17 @@ public record Embedding() implements Op {
     public record EmbeddingGradient(long rows) implements Op {
 
         private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+        /** Columns that one item sums; places whose sum is made apart, so that no sum has a long chain. */
+        private static final int PANEL = 128;
+        private static final int RUN = 64;
+
         private static final List<Kernel> KERNELS = List.of(
+                Kernel.vector(a -> 1, EmbeddingGradient::sort)
+                        .then(EmbeddingGradient::panels, (a, from, to) -> panelsF32(a, from, to, VectorRows.STEPS))
+                        .workspace(EmbeddingGradient::workspaceBytes),
+                Kernel.scalar(a -> 1, EmbeddingGradient::sort)
+                        .then(EmbeddingGradient::panels, (a, from, to) -> panelsF32(a, from, to, RowSteps.plain()))
+                        .workspace(EmbeddingGradient::workspaceBytes),
                 Kernel.reference(a -> 1, EmbeddingGradient::sort)
                         .then(a -> a.op(EmbeddingGradient.class).rows, EmbeddingGradient::rows)
                         .workspace(EmbeddingGradient::workspaceBytes));
@@ -158,6 +170,36 @@ public record Embedding() implements Op {
                 long place = ends.getAtIndex(LONG, row);
                 places.setAtIndex(LONG, place, i);
                 ends.setAtIndex(LONG, row, place + 1);
+            }
+        }
+
+        private static long panels(Args a) {
+            return a.op(EmbeddingGradient.class).rows * Math.ceilDiv(a.shape(0).last(), PANEL);
+        }
+
+        /** One item is a run of columns of a row of the table. */
+        private static void panelsF32(Args a, long from, long to, RowSteps steps) {
+            long rows = a.op(EmbeddingGradient.class).rows;
+            long width = a.shape(0).last();
+            MemorySegment ends = a.workspace();
+            MemorySegment places = ends.asSlice((rows + 1) * 8);
+            MemorySegment run = a.scratch(PANEL * 4);
+            for (long item = from; item < to; item++) {
+                long row = item % rows;
+                long column = item / rows * PANEL;
+                int n = (int) Math.min(PANEL, width - column);
+                long place = row == 0 ? 0 : ends.getAtIndex(LONG, row - 1);
+                long end = ends.getAtIndex(LONG, row);
+                MemorySegment sum = a.out().asSlice((row * width + column) * 4, n * 4L);
+                sum.fill((byte) 0);
+                while (place < end) {
+                    long last = Math.min(place + RUN, end);
+                    run.asSlice(0, n * 4L).fill((byte) 0);
+                    for (; place < last; place++) {
+                        steps.add(a.in(0), (places.getAtIndex(LONG, place) * width + column) * 4, run, 0, n);
+                    }
+                    steps.add(run, 0, sum, 0, n);
+                }
             }
         }
 

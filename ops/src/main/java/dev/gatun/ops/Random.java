@@ -69,6 +69,7 @@ public final class Random {
     public record Uniform(Key key, Spec spec, double low, double high) implements Op {
 
         private static final List<Kernel> KERNELS = List.of(
+                Kernel.vector(Draws::blocks, (a, from, to) -> Draws.Fast.uniform(a, from, to)),
                 Kernel.scalar(Draws::blocks, Draws.Scalar::uniform),
                 Kernel.reference(Args::elements, Uniform::elements));
 
@@ -106,6 +107,7 @@ public final class Random {
     public record Normal(Key key, Spec spec) implements Op {
 
         private static final List<Kernel> KERNELS = List.of(
+                Kernel.vector(Draws::blocks, (a, from, to) -> Draws.Fast.normal(a, from, to)),
                 Kernel.scalar(Draws::blocks, Draws.Scalar::normal),
                 Kernel.reference(Args::elements, Normal::elements));
 
@@ -259,6 +261,7 @@ public final class Random {
     public record Dropout(Key key, double rate) implements Op {
 
         private static final List<Kernel> KERNELS = List.of(
+                Kernel.vector(Draws::blocks, (a, from, to) -> Draws.Fast.dropout(a, from, to)),
                 Kernel.scalar(Draws::blocks, Draws.Scalar::dropout),
                 Kernel.reference(Args::elements, Dropout::elements));
 

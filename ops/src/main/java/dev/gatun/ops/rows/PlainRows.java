@@ -111,6 +111,21 @@ final class PlainRows implements RowSteps {
     }
 
     @Override
+    public void multiply(MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment y, long yAt, int n) {
+        for (int i = 0; i < n; i++) {
+            y.set(F, yAt + i * 4L, a.get(F, aAt + i * 4L) * b.get(F, bAt + i * 4L));
+        }
+    }
+
+    @Override
+    public void multiplyAdd(
+            MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c, long cAt, MemorySegment y, long yAt, int n) {
+        for (int i = 0; i < n; i++) {
+            y.set(F, yAt + i * 4L, Math.fma(a.get(F, aAt + i * 4L), b.get(F, bAt + i * 4L), c.get(F, cAt + i * 4L)));
+        }
+    }
+
+    @Override
     public void silu(MemorySegment x, long xAt, int n) {
         for (int i = 0; i < n; i++) {
             float value = x.get(F, xAt + i * 4L);

@@ -37,6 +37,13 @@ public interface RowSteps {
     /** {@code y += x}. */
     void add(MemorySegment x, long xAt, MemorySegment y, long yAt, int n);
 
+    /** {@code y = a b}. */
+    void multiply(MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment y, long yAt, int n);
+
+    /** {@code y = a b + c}. */
+    void multiplyAdd(
+            MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c, long cAt, MemorySegment y, long yAt, int n);
+
     /** {@code x = x σ(x)}. */
     void silu(MemorySegment x, long xAt, int n);
 

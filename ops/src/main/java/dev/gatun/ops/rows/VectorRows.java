@@ -243,6 +243,46 @@ public final class VectorRows implements RowSteps {
     }
 
     @Override
+    public void multiply(MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment y, long yAt, int n) {
+        MemorySegment as = a.asSlice(aAt, n * 4L);
+        MemorySegment bs = b.asSlice(bAt, n * 4L);
+        MemorySegment ys = y.asSlice(yAt, n * 4L);
+        int full = S.loopBound(n);
+        for (int i = 0; i < full; i += STEP) {
+            long at = i * 4L;
+            FloatVector product = fromMemorySegment(S, as, at, NATIVE).mul(fromMemorySegment(S, bs, at, NATIVE));
+            product.intoMemorySegment(ys, at, NATIVE);
+        }
+        if (full < n) {
+            VectorMask<Float> rest = S.indexInRange(full, n);
+            long end = full * 4L;
+            FloatVector product = fromMemorySegment(S, as, end, NATIVE, rest).mul(fromMemorySegment(S, bs, end, NATIVE, rest));
+            product.intoMemorySegment(ys, end, NATIVE, rest);
+        }
+    }
+
+    @Override
+    public void multiplyAdd(
+            MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment c, long cAt, MemorySegment y, long yAt, int n) {
+        MemorySegment as = a.asSlice(aAt, n * 4L);
+        MemorySegment bs = b.asSlice(bAt, n * 4L);
+        MemorySegment cs = c.asSlice(cAt, n * 4L);
+        MemorySegment ys = y.asSlice(yAt, n * 4L);
+        int full = S.loopBound(n);
+        for (int i = 0; i < full; i += STEP) {
+            long at = i * 4L;
+            FloatVector sum = fromMemorySegment(S, as, at, NATIVE).fma(fromMemorySegment(S, bs, at, NATIVE), fromMemorySegment(S, cs, at, NATIVE));
+            sum.intoMemorySegment(ys, at, NATIVE);
+        }
+        if (full < n) {
+            VectorMask<Float> rest = S.indexInRange(full, n);
+            long end = full * 4L;
+            FloatVector sum = fromMemorySegment(S, as, end, NATIVE, rest).fma(fromMemorySegment(S, bs, end, NATIVE, rest), fromMemorySegment(S, cs, end, NATIVE, rest));
+            sum.intoMemorySegment(ys, end, NATIVE, rest);
+        }
+    }
+
+    @Override
     public void silu(MemorySegment x, long xAt, int n) {
         MemorySegment xs = x.asSlice(xAt, n * 4L);
         int full = S.loopBound(n);

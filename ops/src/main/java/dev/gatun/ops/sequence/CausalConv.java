@@ -1,8 +1,10 @@
 package dev.gatun.ops.sequence;
 
+import dev.gatun.engine.Args;
 import dev.gatun.engine.Backward;
 import dev.gatun.engine.Composed;
 import dev.gatun.engine.Elementwise;
+import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
@@ -21,6 +23,8 @@ import java.util.List;
  * input.
  */
 public record CausalConv(boolean silu) implements Composed {
+
+    private static final List<Kernel> KERNELS = CausalConvRows.forward();
 
     /** The filtered sequence [B, T, D] and the last K-1 inputs [B, K-1, D]. */
     public record Result(Tensor y, Tensor state) {}
@@ -61,6 +65,11 @@ public record CausalConv(boolean silu) implements Composed {
             throw new ShapeException("the bias is " + in[3] + ", for x it must be " + in[0].with(Shape.of(x.last())));
         }
         return List.of(in[0], in[2]);
+    }
+
+    @Override
+    public List<Kernel> kernels() {
+        return KERNELS;
     }
 
     @Override
@@ -108,6 +117,8 @@ public record CausalConv(boolean silu) implements Composed {
      */
     public record CausalConvInputGradient() implements Composed {
 
+        private static final List<Kernel> KERNELS = CausalConvRows.inputs();
+
         @Override
         public List<String> arguments() {
             return List.of("w", "g", "dstate");
@@ -116,6 +127,11 @@ public record CausalConv(boolean silu) implements Composed {
         @Override
         public List<Spec> infer(Spec... in) {
             return List.of(in[1], in[2]);
+        }
+
+        @Override
+        public List<Kernel> kernels() {
+            return KERNELS;
         }
 
         @Override
@@ -145,6 +161,8 @@ public record CausalConv(boolean silu) implements Composed {
     /** Gradients of w and of the bias: {@code dw[d, j] = sum of g[b, t, d] p[b, t+j, d]} and {@code sum of g[b, t, d]} over b and t. */
     public record CausalConvWeightGradient() implements Composed {
 
+        private static final List<Kernel> KERNELS = CausalConvRows.weights();
+
         @Override
         public List<String> arguments() {
             return List.of("x", "state", "g");
@@ -154,6 +172,11 @@ public record CausalConv(boolean silu) implements Composed {
         public List<Spec> infer(Spec... in) {
             long width = in[0].shape().last();
             return List.of(in[0].with(Shape.of(width, in[1].shape().dim(1) + 1)), in[0].with(Shape.of(width)));
+        }
+
+        @Override
+        public List<Kernel> kernels() {
+            return KERNELS;
         }
 
         @Override

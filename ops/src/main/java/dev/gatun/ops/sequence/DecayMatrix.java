@@ -11,6 +11,10 @@ import dev.gatun.engine.ShapeException;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
 import dev.gatun.engine.algebra.Cumulative;
+import dev.gatun.ops.rows.RowSteps;
+import dev.gatun.ops.rows.VectorRows;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /**
@@ -20,7 +24,10 @@ import java.util.List;
  */
 public record DecayMatrix() implements Op {
 
-    private static final List<Kernel> KERNELS = List.of(Kernel.reference(a -> a.shape(0).elements(), DecayMatrix::rows));
+    private static final List<Kernel> KERNELS = List.of(
+            Kernel.vector(DecayMatrix::matrices, (a, from, to) -> matricesF32(a, from, to, VectorRows.STEPS)),
+            Kernel.scalar(DecayMatrix::matrices, (a, from, to) -> matricesF32(a, from, to, RowSteps.plain())),
+            Kernel.reference(a -> a.shape(0).elements(), DecayMatrix::rows));
 
     /** What is left at each time of what was written at each earlier one. */
     public static Tensor decayMatrix(Tensor logDecay) {
@@ -53,6 +60,26 @@ public record DecayMatrix() implements Op {
                     a.set(0, row * time + i, Math.exp(sum));
                     sum += a.get(0, row / time * time + i);
                 }
+            }
+        }
+    }
+
+    private static long matrices(Args a) {
+        return a.rows();
+    }
+
+    /** One item is one matrix: each row's exponents are those of the row above, plus its own step. */
+    private static void matricesF32(Args a, long from, long to, RowSteps steps) {
+        int time = (int) a.shape(0).last();
+        MemorySegment exponents = a.scratch(time * 4L);
+        for (long matrix = from; matrix < to; matrix++) {
+            for (int t = 0; t < time; t++) {
+                long row = (matrix * time + t) * time * 4;
+                float step = a.in(0).get(ValueLayout.JAVA_FLOAT_UNALIGNED, (matrix * time + t) * 4);
+                steps.affine(exponents, 0, 1, step, exponents, 0, t);
+                exponents.set(ValueLayout.JAVA_FLOAT_UNALIGNED, t * 4L, 0);
+                steps.exp(exponents, 0, 0, 1, 0, a.out(), row, t + 1);
+                a.out().asSlice(row + (t + 1) * 4L, (time - t - 1) * 4L).fill((byte) 0);
             }
         }
     }

@@ -11,6 +11,9 @@ import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
+import dev.gatun.ops.rows.RowSteps;
+import dev.gatun.ops.rows.VectorRows;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
@@ -20,7 +23,11 @@ import java.util.List;
  */
 public record LinearScan(boolean reverse) implements Op {
 
-    private static final List<Kernel> KERNELS = List.of(Kernel.reference(a -> a.shape(2).elements(), LinearScan::lines));
+    private static final List<Kernel> KERNELS = List.of(
+            Kernel.vector(LinearScan::panels, (a, from, to) -> panelsF32(a, from, to, VectorRows.STEPS)),
+            Kernel.scalar(LinearScan::panels, (a, from, to) -> panelsF32(a, from, to, RowSteps.plain())),
+            Kernel.reference(a -> a.shape(2).elements(), LinearScan::lines));
+    private static final int PANEL = 256;
 
     /** All states [..., T, D] of the scan from the first step to the last. */
     public static Tensor linearScan(Tensor a, Tensor b, Tensor state) {
@@ -74,6 +81,33 @@ public record LinearScan(boolean reverse) implements Op {
         }
     }
 
+    private static long panels(Args a) {
+        Shape x = a.shape(0);
+        return x.elements() == 0 ? 0 : x.elements() / x.dim(-2) / x.last() * Math.ceilDiv(x.last(), PANEL);
+    }
+
+    /** One item is a run of neighbouring lines. */
+    private static void panelsF32(Args a, long from, long to, RowSteps steps) {
+        boolean reverse = a.op(LinearScan.class).reverse;
+        long time = a.shape(0).dim(-2);
+        long width = a.shape(0).last();
+        long panels = Math.ceilDiv(width, PANEL);
+        MemorySegment y = a.out();
+        for (long item = from; item < to; item++) {
+            long column = item % panels * PANEL;
+            int n = (int) Math.min(PANEL, width - column);
+            long outer = item / panels;
+            MemorySegment before = a.in(2);
+            long beforeAt = (outer * width + column) * 4;
+            for (long t = 0; t < time; t++) {
+                long at = ((outer * time + (reverse ? time - 1 - t : t)) * width + column) * 4;
+                steps.multiplyAdd(a.in(0), at, before, beforeAt, a.in(1), at, y, at, n);
+                before = y;
+                beforeAt = at;
+            }
+        }
+    }
+
     @Override
     public List<Tensor> gradient(Backward b) {
         return new LinearScanGradient(reverse).applyAll(b.in(0), b.in(2), b.out(), b.g());
@@ -93,6 +127,12 @@ public record LinearScan(boolean reverse) implements Op {
      */
     public record LinearScanGradient(boolean reverse) implements Composed {
 
+        private static final List<Kernel> KERNELS = List.of(
+                Kernel.vector(LinearScan::panels, (a, from, to) -> panelsF32(a, from, to, VectorRows.STEPS))
+                        .when(LinearScanGradient::takes),
+                Kernel.scalar(LinearScan::panels, (a, from, to) -> panelsF32(a, from, to, RowSteps.plain()))
+                        .when(LinearScanGradient::takes));
+
         @Override
         public List<String> arguments() {
             return List.of("a", "state", "h", "g");
@@ -102,6 +142,49 @@ public record LinearScan(boolean reverse) implements Op {
         public List<Spec> infer(Spec... in) {
             requireState(in[0].shape(), in[1].shape());
             return List.of(in[0], in[0], in[1]);
+        }
+
+        @Override
+        public List<Kernel> kernels() {
+            return KERNELS;
+        }
+
+        /** Without a time step there is no item, but a gradient of the state. */
+        private static boolean takes(Args a) {
+            return a.isF32() && a.shape(0).elements() > 0;
+        }
+
+        /** One item is a run of neighbouring lines, walked against the scan: λ is a scan itself, and stands in db. */
+        private static void panelsF32(Args a, long from, long to, RowSteps steps) {
+            boolean reverse = a.op(LinearScanGradient.class).reverse;
+            long time = a.shape(0).dim(-2);
+            long width = a.shape(0).last();
+            long panels = Math.ceilDiv(width, PANEL);
+            MemorySegment adjoint = a.out(1);
+            for (long item = from; item < to; item++) {
+                long column = item % panels * PANEL;
+                int n = (int) Math.min(PANEL, width - column);
+                long outer = item / panels;
+                long stateAt = (outer * width + column) * 4;
+                long last = -1;
+                for (long left = time - 1; left >= 0; left--) {
+                    long t = reverse ? time - 1 - left : left;
+                    long at = ((outer * time + t) * width + column) * 4;
+                    if (last < 0) {
+                        MemorySegment.copy(a.in(3), at, adjoint, at, n * 4L);
+                    } else {
+                        steps.multiplyAdd(a.in(0), last, adjoint, last, a.in(3), at, adjoint, at, n);
+                    }
+                    if (left == 0) {
+                        steps.multiply(adjoint, at, a.in(1), stateAt, a.out(0), at, n);
+                        steps.multiply(adjoint, at, a.in(0), at, a.out(2), stateAt, n);
+                    } else {
+                        long before = at + (reverse ? width : -width) * 4;
+                        steps.multiply(adjoint, at, a.in(2), before, a.out(0), at, n);
+                    }
+                    last = at;
+                }
+            }
         }
 
         @Override
