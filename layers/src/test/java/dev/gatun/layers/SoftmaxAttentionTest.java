@@ -7,12 +7,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.gatun.engine.Backend;
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Scope;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Tensor;
+import dev.gatun.engine.memory.HostPool;
 import dev.gatun.layers.SoftmaxAttention.Config;
 import dev.gatun.layers.SoftmaxAttention.State;
 import java.util.ArrayList;
@@ -147,6 +150,24 @@ class SoftmaxAttentionTest {
     }
 
     @Test
+    void a_token_costs_memory_that_does_not_grow_with_the_past() {
+        // Plain loops: bringing a vector kernel up to speed takes memory for a moment.
+        try (Backend.Narrowed plain = Backend.only(Backend.SCALAR, Backend.REFERENCE)) {
+            State state = writer.forward(tokens("prompt", 3000), writer.start(1), Form.PARALLEL).state();
+            state = writer.forward(tokens("a", 1), state, Form.RECURRENT).state();
+            long pastBytes = 3001 * 8 * 4 * 2;
+            HostPool pool = HostPool.shared();
+            try (Scope scope = Scope.open("token")) {
+                pool.resetPeak();
+                long before = pool.liveBytes();
+                writer.forward(tokens("b", 1), state, Form.RECURRENT);
+                long taken = pool.peakBytes() - before;
+                assertTrue(taken < pastBytes / 10, taken + " bytes taken, the past has " + pastBytes);
+            }
+        }
+    }
+
+    @Test
     void a_window_keeps_what_can_be_seen_in_room_that_does_not_grow() {
         SoftmaxAttention local = new SoftmaxAttention(params.frozen(), Config.of(8, 2).window(10, 0));
         State state = local.forward(tokens("prompt", 5), local.start(1), Form.PARALLEL).state();
@@ -181,7 +202,7 @@ class SoftmaxAttentionTest {
             state = step.state();
         }
         double reached = grad(Tensor.concat(1, ys).square().sum(), first).abs().sum().item();
-        assertEquals(true, reached > 0);
+        assertTrue(reached > 0);
 
         State cut = States.map(state, Tensor::detach);
         double none = grad(trained.forward(tokens("t", 1), cut, Form.RECURRENT).y().square().sum(), first).abs().sum().item();
