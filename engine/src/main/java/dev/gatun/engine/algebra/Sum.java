@@ -20,7 +20,6 @@ import java.util.Arrays;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -201,6 +200,7 @@ public record Sum(int from, int to) implements Op {
         static void blocks(Args a, long from, long to) {
             Blocks b = Blocks.of(a);
             Runs x = b.x;
+            MemorySegment lanes = a.scratch(STEP * 4L);
             for (long item = from; item < to; item++) {
                 long panel = item % b.panels;
                 long block = item / b.panels % b.blocks;
@@ -209,7 +209,7 @@ public record Sum(int from, int to) implements Op {
                 int rows = (int) Math.min(b.length, x.size() - start);
                 if (x.inner() == 1) {
                     MemorySegment line = a.in(0).asSlice((outer * x.size() + start) * 4, rows * 4L);
-                    a.workspace().setAtIndex(JAVA_DOUBLE, outer * b.blocks + block, line(line, rows));
+                    a.workspace().setAtIndex(JAVA_DOUBLE, outer * b.blocks + block, line(line, rows, lanes));
                 } else {
                     long column = panel * b.panel;
                     int columns = (int) Math.min(b.panel, x.inner() - column);
@@ -221,8 +221,11 @@ public record Sum(int from, int to) implements Op {
             }
         }
 
-        /** Four sums side by side, so that an addition need not wait for the one before. */
-        private static float line(MemorySegment line, int n) {
+        /**
+         * Four sums side by side, so that an addition need not wait for the one before. Lanes are added
+         * from memory: {@code reduceLanes} has one order while it is interpreted and another once compiled.
+         */
+        private static float line(MemorySegment line, int n, MemorySegment lanes) {
             int full = S.loopBound(n);
             int quads = n / (4 * STEP) * 4 * STEP;
             FloatVector s0 = FloatVector.zero(S);
@@ -240,7 +243,18 @@ public record Sum(int from, int to) implements Op {
                 s0 = s0.add(FloatVector.fromMemorySegment(S, line, i * 4L, NATIVE));
             }
             s1 = s1.add(FloatVector.fromMemorySegment(S, line, full * 4L, NATIVE, S.indexInRange(full, n)));
-            return s0.add(s1).add(s2.add(s3)).reduceLanes(VectorOperators.ADD);
+            s0.add(s1).add(s2.add(s3)).intoMemorySegment(lanes, 0, NATIVE);
+            float a0 = 0;
+            float a1 = 0;
+            float a2 = 0;
+            float a3 = 0;
+            for (int lane = 0; lane < STEP; lane += 4) {
+                a0 += lanes.getAtIndex(JAVA_FLOAT, lane);
+                a1 += lanes.getAtIndex(JAVA_FLOAT, lane + 1);
+                a2 += lanes.getAtIndex(JAVA_FLOAT, lane + 2);
+                a3 += lanes.getAtIndex(JAVA_FLOAT, lane + 3);
+            }
+            return (a0 + a1) + (a2 + a3);
         }
 
         /** Four rows a round, so that a column's sum is loaded and stored once for four additions. */
