@@ -232,7 +232,8 @@ public final class Views {
         public Layout view(Shape shape, Layout in) {
             long[] strides = in.strides().clone();
             int at = shape.axis(axis);
-            long offset = in.offset() + (to > from ? from * strides[at] : 0);
+            // An empty view starts where its tensor does: its first element would lie beyond the block.
+            long offset = in.offset() + (to > from && shape.elements() > 0 ? from * strides[at] : 0);
             strides[at] *= step;
             return new Layout(strides, offset);
         }
