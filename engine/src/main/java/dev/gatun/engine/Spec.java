@@ -18,6 +18,13 @@ public record Spec(DType dtype, Shape shape) {
         return new Spec(other, shape);
     }
 
+    /** Refuses any spec but this one for what has that name. */
+    public void require(String name, Spec other) {
+        if (!equals(other)) {
+            throw new ShapeException(name + " must be " + this + ", is " + other);
+        }
+    }
+
     @Override
     public String toString() {
         return dtype + shape.toString();

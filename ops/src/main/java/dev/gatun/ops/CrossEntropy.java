@@ -181,6 +181,9 @@ public record CrossEntropy(long ignored, double smoothing) implements Composed {
         @Override
         public List<Spec> infer(Spec... in) {
             requireTargets(in[0], in[1]);
+            for (int i = 2; i < in.length; i++) {
+                in[0].with(in[1].shape()).require(arguments().get(i), in[i]);
+            }
             return List.of(in[0]);
         }
 

@@ -123,6 +123,7 @@ public record LayerNorm(double eps) implements Composed {
         @Override
         public List<Spec> infer(Spec... in) {
             requireWeight(in[0], in[1], "weight");
+            in[0].require("g", in[2]);
             return List.of(in[0], in[1], in[1]);
         }
 

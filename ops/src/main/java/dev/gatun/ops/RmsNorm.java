@@ -87,6 +87,7 @@ public record RmsNorm(double eps) implements Composed {
         @Override
         public List<Spec> infer(Spec... in) {
             LayerNorm.requireWeight(in[0], in[1], "weight");
+            in[0].require("g", in[2]);
             return List.of(in[0], in[1]);
         }
 

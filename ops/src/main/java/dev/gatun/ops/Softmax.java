@@ -119,6 +119,8 @@ public record Softmax() implements Op {
 
         @Override
         public List<Spec> infer(Spec... in) {
+            Elementwise.real(in[0].dtype());
+            in[0].require("g", in[1]);
             return List.of(in[0]);
         }
 

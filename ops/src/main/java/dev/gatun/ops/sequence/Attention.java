@@ -104,7 +104,7 @@ public record Attention(double scale, boolean causal, long window, long prefix, 
     }
 
     double scaleFor(long width) {
-        return scale == 0 ? 1 / Math.sqrt(width) : scale;
+        return scale == 0 ? 1 / Math.sqrt(Math.max(1, width)) : scale;
     }
 
     Sight sight(long queries, long keys) {
@@ -288,7 +288,8 @@ public record Attention(double scale, boolean causal, long window, long prefix, 
 
     /** Rows of the query heads that share a key head, one behind the other: {@code [B, Hkv, G * Tq, *]}. */
     static Tensor grouped(Tensor x, Tensor k) {
-        long rows = k.dim(0) * k.dim(1) == 0 ? 0 : x.shape().elements() / Math.max(1, x.shape().last()) / (k.dim(0) * k.dim(1));
+        Shape front = x.shape().drop(-1);
+        long rows = k.dim(0) * k.dim(1) == 0 ? 0 : front.elements() / (k.dim(0) * k.dim(1));
         return x.reshape(k.dim(0), k.dim(1), rows, x.shape().last());
     }
 

@@ -126,6 +126,11 @@ public record CausalConv(boolean silu) implements Composed {
 
         @Override
         public List<Spec> infer(Spec... in) {
+            Shape w = in[0].shape();
+            if (w.rank() != 2 || in[1].shape().rank() != 3 || w.dim(0) != in[1].shape().last() || w.last() < 1) {
+                throw new ShapeException("w is [D, K] and g [B, T, D], not " + w + " and " + in[1].shape());
+            }
+            in[1].with(in[1].shape().with(1, w.last() - 1)).require("dstate", in[2]);
             return List.of(in[1], in[2]);
         }
 
@@ -170,6 +175,11 @@ public record CausalConv(boolean silu) implements Composed {
 
         @Override
         public List<Spec> infer(Spec... in) {
+            if (in[0].shape().rank() != 3 || in[1].shape().rank() != 3) {
+                throw new ShapeException("x and the state have three axes, not " + in[0].shape().rank() + " and " + in[1].shape().rank());
+            }
+            in[0].require("g", in[2]);
+            in[0].with(in[0].shape().with(1, in[1].shape().dim(1))).require("the state", in[1]);
             long width = in[0].shape().last();
             return List.of(in[0].with(Shape.of(width, in[1].shape().dim(1) + 1)), in[0].with(Shape.of(width)));
         }

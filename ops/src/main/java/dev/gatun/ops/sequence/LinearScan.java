@@ -141,6 +141,8 @@ public record LinearScan(boolean reverse) implements Op {
         @Override
         public List<Spec> infer(Spec... in) {
             requireState(in[0].shape(), in[1].shape());
+            in[0].require("h", in[2]);
+            in[0].require("g", in[3]);
             return List.of(in[0], in[0], in[1]);
         }
 
