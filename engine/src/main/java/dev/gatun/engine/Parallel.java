@@ -27,13 +27,17 @@ public final class Parallel {
 
     private static final int DEFAULT_THREADS =
             Math.max(1, Integer.getInteger("gatun.threads", Runtime.getRuntime().availableProcessors()));
-    private static final ThreadLocal<Integer> LIMIT = new ThreadLocal<>();
+    private static final Bounds DEFAULT = new Bounds(DEFAULT_THREADS, PIECE_NANOS);
+    private static final ThreadLocal<Bounds> LIMIT = new ThreadLocal<>();
     private static volatile boolean limiting;
 
     private static final ConcurrentLinkedQueue<Loop> OPEN = new ConcurrentLinkedQueue<>();
     private static volatile Worker[] workers = {};
 
     private Parallel() {}
+
+    /** How many threads, and how long a piece of work must be before it is cut off for another. */
+    private record Bounds(int threads, double pieceNanos) {}
 
     /** Ends a limit made with {@link #limit}. */
     public interface Limit extends AutoCloseable {
@@ -43,27 +47,41 @@ public final class Parallel {
 
     /** Threads that work called for by this thread may use, itself included. */
     public static int threads() {
-        Integer limit = limiting ? LIMIT.get() : null;
-        return limit == null ? DEFAULT_THREADS : limit;
+        return bounds().threads;
+    }
+
+    private static Bounds bounds() {
+        Bounds limit = limiting ? LIMIT.get() : null;
+        return limit == null ? DEFAULT : limit;
     }
 
     /** Lets work called for by this thread use {@code threads} threads, until the result is closed. */
     public static Limit limit(int threads) {
-        if (threads < 1) {
-            throw new IllegalArgumentException("parallel: at least one thread is needed, not " + threads);
+        return limit(new Bounds(threads, PIECE_NANOS));
+    }
+
+    /** Like {@link #limit}, and work is cut into as many pieces as there may be, however short: for tests of the seams. */
+    public static Limit limitAndCut(int threads) {
+        return limit(new Bounds(threads, 0));
+    }
+
+    private static Limit limit(Bounds bounds) {
+        if (bounds.threads < 1) {
+            throw new IllegalArgumentException("parallel: at least one thread is needed, not " + bounds.threads);
         }
-        Integer before = LIMIT.get();
-        LIMIT.set(threads);
+        Bounds before = LIMIT.get();
+        LIMIT.set(bounds);
         limiting = true;
         return () -> LIMIT.set(before);
     }
 
     /** Runs a body over all items and returns when every one is done. */
     static void run(Args a, Kernel.Body body, long items, double nanosPerItem) {
-        int threads = threads();
+        Bounds bounds = bounds();
+        int threads = bounds.threads;
         // Virtual threads call the engine but never compute: their carrier is not ours.
         boolean virtual = Thread.currentThread().isVirtual();
-        long grain = Math.max(1, (long) (PIECE_NANOS / Math.max(nanosPerItem, 0.01)));
+        long grain = Math.max(1, (long) (bounds.pieceNanos / Math.max(nanosPerItem, 0.01)));
         if (!virtual && (threads == 1 || items <= grain)) {
             body.run(a, 0, items);
             return;
