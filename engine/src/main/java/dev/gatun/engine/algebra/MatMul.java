@@ -11,12 +11,24 @@ import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
+import dev.gatun.engine.Warmup;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /** {@code y[…, m, n] = sum over k of a[…, m, k] b[…, k, n]}; leading axes broadcast from the right. */
 public record MatMul() implements Op {
 
-    private static final List<Kernel> KERNELS = List.of(Kernel.reference(a -> a.elements() / Math.max(1, a.outSpec(0).shape().last()), MatMul::rows));
+    private static final List<Kernel> KERNELS = List.of(
+            Kernel.vector(MatMul::blocks, (a, from, to) -> packed(a, PackedProduct.F32, from, to))
+                    .when(a -> a.isF32() && PackedProduct.answers(PackedProduct.F32))
+                    .strided().warmsItself().costing(a -> Product.of(a).operations() / 100),
+            Kernel.vector(MatMul::blocks, (a, from, to) -> packed(a, PackedProduct.F64, from, to))
+                    .when(a -> a.computesIn(DType.F64) && PackedProduct.answers(PackedProduct.F64))
+                    .strided().warmsItself().costing(a -> Product.of(a).operations() / 50),
+            Kernel.scalar(MatMul::blocks, MatMul::plainF32).strided().costing(a -> Product.of(a).operations() / 20),
+            Kernel.scalar(MatMul::blocks, MatMul::plainF64)
+                    .when(a -> a.computesIn(DType.F64)).strided().costing(a -> Product.of(a).operations() / 10),
+            Kernel.reference(a -> a.elements() / Math.max(1, a.outSpec(0).shape().last()), MatMul::rows));
 
     @Override
     public String name() {
@@ -41,6 +53,32 @@ public record MatMul() implements Op {
     @Override
     public List<Kernel> kernels() {
         return KERNELS;
+    }
+
+    private static long blocks(Args a) {
+        return a.elements() == 0 ? 0 : Product.of(a).blocks();
+    }
+
+    private static void packed(Args a, Warmup<PackedProduct.Form> form, long from, long to) {
+        Product p = Product.of(a);
+        MemorySegment scratch = a.scratch(PackedProduct.scratchBytes(p));
+        for (long block = from; block < to; block++) {
+            form.fast().block(p, a.in(0), a.in(1), a.out(), scratch, block);
+        }
+    }
+
+    private static void plainF32(Args a, long from, long to) {
+        Product p = Product.of(a);
+        for (long block = from; block < to; block++) {
+            PlainProduct.blockF32(p, a.in(0), a.in(1), a.out(), block);
+        }
+    }
+
+    private static void plainF64(Args a, long from, long to) {
+        Product p = Product.of(a);
+        for (long block = from; block < to; block++) {
+            PlainProduct.blockF64(p, a.in(0), a.in(1), a.out(), block);
+        }
     }
 
     /** One item is one row of one product. */
@@ -77,12 +115,23 @@ public record MatMul() implements Op {
         return index;
     }
 
+    // da = g bᵀ and db = aᵀ g, each summed where its input served several products.
     @Override
     public List<Tensor> gradient(Backward b) {
         Tensor g = b.g();
-        return List.of(
-                b.needs(0) ? g.matmul(b.in(1).transpose()) : b.none(),
-                b.needs(1) ? b.in(0).transpose().matmul(g) : b.none());
+        Tensor left = b.in(0);
+        Tensor right = b.in(1);
+        Tensor dLeft = b.needs(0) ? g.matmul(right.transpose()).sumTo(left.shape()) : b.none();
+        Tensor dRight = b.none();
+        if (b.needs(1)) {
+            if (right.shape().rank() == 2) {
+                // One matrix for a whole batch: its gradient is a single product over all rows, with nothing left to sum.
+                left = left.reshape(left.shape().drop(-1).elements(), left.shape().last());
+                g = g.reshape(g.shape().drop(-1).elements(), g.shape().last());
+            }
+            dRight = left.transpose().matmul(g).sumTo(right.shape());
+        }
+        return List.of(dLeft, dRight);
     }
 
     public static List<Sample> samples() {
