@@ -1,5 +1,6 @@
 package dev.gatun.engine;
 
+import dev.gatun.engine.algebra.Functions;
 import dev.gatun.engine.memory.Block;
 import dev.gatun.engine.memory.HostPool;
 import java.util.List;
@@ -10,6 +11,8 @@ import java.util.List;
  * is tracked.
  */
 public final class Dispatch {
+
+    private static final Op COPY = new Functions.Copy();
 
     private Dispatch() {}
 
@@ -71,6 +74,11 @@ public final class Dispatch {
             }
         }
         run(op, in, targets.toArray(Tensor[]::new));
+    }
+
+    /** Writes the numbers of one tensor over those of another, as {@link #overwrite(Op, List, List)} does. */
+    public static void overwrite(Tensor x, Tensor target) {
+        overwrite(COPY, List.of(x), List.of(target));
     }
 
     private static Tensor[] compute(Op op, List<Spec> specs, Tensor[] inputs) {

@@ -4,8 +4,6 @@ import dev.gatun.engine.Dispatch;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
-import dev.gatun.engine.algebra.Functions;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -69,12 +67,9 @@ public final class Cache {
     }
 
     private void write(long from, Tensor newKeys, Tensor newValues) {
-        copy(newKeys, keys.slice(0, from, from + newKeys.dim(2)));
-        copy(newValues, values.slice(0, from, from + newKeys.dim(2)));
-    }
-
-    private static void copy(Tensor x, Tensor target) {
-        Dispatch.overwrite(new Functions.Copy(), List.of(x.permute(2, 0, 1, 3)), List.of(target));
+        long to = from + newKeys.dim(2);
+        Dispatch.overwrite(newKeys.permute(2, 0, 1, 3), keys.slice(0, from, to));
+        Dispatch.overwrite(newValues.permute(2, 0, 1, 3), values.slice(0, from, to));
     }
 
     private Content show(long from, long to) {

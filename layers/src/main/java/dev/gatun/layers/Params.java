@@ -6,7 +6,6 @@ import dev.gatun.engine.Key;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
-import dev.gatun.engine.algebra.Functions;
 import dev.gatun.layers.io.Safetensors;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -80,15 +79,12 @@ public final class Params {
     public static Params read(Safetensors file, String below) {
         String prefix = below.isEmpty() ? "" : below + ".";
         Map<String, Tensor> given = new LinkedHashMap<>();
-        DType dtype = DType.F32;
-        for (String name : file.specs().keySet()) {
+        file.tensors().forEach((name, stored) -> {
             if (name.startsWith(prefix)) {
-                Tensor stored = file.tensor(name);
-                Tensor value = lasting(stored.dtype().isStorage() ? stored.to(DType.F32) : stored);
-                dtype = value.dtype().isFloat() ? value.dtype() : dtype;
-                given.put(name.substring(prefix.length()), value);
+                given.put(name.substring(prefix.length()), lasting(stored.dtype().isStorage() ? stored.to(DType.F32) : stored));
             }
-        }
+        });
+        DType dtype = given.values().stream().map(Tensor::dtype).filter(DType::isFloat).findFirst().orElse(DType.F32);
         return new Params(new Book(null, dtype, file.path() + " does not fit the model", given), "", new LinkedHashMap<>());
     }
 
@@ -168,12 +164,8 @@ public final class Params {
     /** Numbers in memory of their own, outside of scopes. */
     private static Tensor lasting(Tensor x) {
         Tensor copy = Tensor.lasting(x.spec());
-        overwrite(copy, x);
+        Dispatch.overwrite(x, copy);
         return copy;
-    }
-
-    private static void overwrite(Tensor target, Tensor x) {
-        Dispatch.overwrite(new Functions.Copy(), List.of(x), List.of(target));
     }
 
     // ---- all of them ----
@@ -274,7 +266,7 @@ public final class Params {
             throw new IllegalArgumentException("params: " + gradients.size() + " gradients for " + values.size() + " parameters");
         }
         for (int i = 0; i < gradients.size(); i++) {
-            overwrite(values.get(i), rule.apply(values.get(i).detach(), gradients.get(i)));
+            Dispatch.overwrite(rule.apply(values.get(i).detach(), gradients.get(i)), values.get(i));
         }
     }
 

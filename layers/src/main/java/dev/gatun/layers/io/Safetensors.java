@@ -113,6 +113,13 @@ public final class Safetensors implements AutoCloseable {
         return Tensor.over(entry.spec, data.asSlice(entry.from, entry.to - entry.from));
     }
 
+    /** All tensors over the mapped file, in the order of the header. */
+    public SequencedMap<String, Tensor> tensors() {
+        SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();
+        entries.keySet().forEach(name -> tensors.put(name, tensor(name)));
+        return tensors;
+    }
+
     /** Ends the mapping and the tensors over it. */
     @Override
     public void close() {

@@ -154,6 +154,9 @@ public final class LanguageModel {
     /** The model of a file that {@link #save} or a trainer's checkpoint wrote. */
     public static LanguageModel read(Path path) throws IOException {
         try (Safetensors file = Safetensors.open(path)) {
+            if (!file.metadata().containsKey("config.layer")) {
+                throw new IllegalArgumentException("model: " + path + " carries no configuration of a model");
+            }
             return new LanguageModel(Params.read(file, BELOW), Config.of(file.metadata()));
         }
     }

@@ -7,7 +7,6 @@ import dev.gatun.engine.Key;
 import dev.gatun.engine.Scope;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
-import dev.gatun.engine.algebra.Functions;
 import dev.gatun.layers.Fit;
 import dev.gatun.layers.MismatchException;
 import dev.gatun.layers.io.Safetensors;
@@ -160,8 +159,7 @@ public final class Trainer {
             long steps = number(file, STEP);
             long read = number(file, POSITION);
             long bits = number(file, KEY);
-            mine.forEach((name, tensor) -> Dispatch.overwrite(new Functions.Copy(),
-                    List.of(file.tensor(name).to(tensor.dtype())), List.of(tensor)));
+            mine.forEach((name, tensor) -> Dispatch.overwrite(file.tensor(name).to(tensor.dtype()), tensor));
             step = steps;
             position = read;
             key = new Key(bits);

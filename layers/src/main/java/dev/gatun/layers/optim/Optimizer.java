@@ -3,7 +3,6 @@ package dev.gatun.layers.optim;
 import dev.gatun.engine.Dispatch;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
-import dev.gatun.engine.algebra.Functions;
 import dev.gatun.layers.Fit;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,23 +24,18 @@ public interface Optimizer {
     SequencedMap<String, Tensor> state();
 
     /**
-     * Overwrites the state with another of the same kind.
+     * Overwrites the state with another of the same kind, such as the tensors of a file.
      *
      * @throws dev.gatun.layers.MismatchException when names or shapes differ; nothing is overwritten then
      */
     default void restore(Map<String, Tensor> other) {
         Fit.check("the state does not fit the optimiser", specs(state()), specs(other));
-        state().forEach((name, tensor) -> overwrite(tensor, other.get(name)));
+        state().forEach((name, tensor) -> Dispatch.overwrite(other.get(name).to(tensor.dtype()), tensor));
     }
 
     private static Map<String, Spec> specs(Map<String, Tensor> tensors) {
         Map<String, Spec> specs = new LinkedHashMap<>();
         tensors.forEach((name, tensor) -> specs.put(name, tensor.spec()));
         return specs;
-    }
-
-    /** Writes numbers over those of a tensor, which keeps its dtype. */
-    private static void overwrite(Tensor target, Tensor x) {
-        Dispatch.overwrite(new Functions.Copy(), List.of(x.to(target.dtype())), List.of(target));
     }
 }

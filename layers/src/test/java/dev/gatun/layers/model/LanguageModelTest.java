@@ -144,6 +144,14 @@ class LanguageModelTest {
     }
 
     @Test
+    void a_file_without_a_configuration_is_no_model() throws Exception {
+        Path file = folder.resolve("m.safetensors");
+        Params.fresh(Key.of(2), DType.F32).save(file, Map.of());
+        var e = assertThrows(IllegalArgumentException.class, () -> LanguageModel.read(file));
+        assertEquals("model: " + file + " carries no configuration of a model", e.getMessage());
+    }
+
+    @Test
     void parameters_of_another_configuration_are_refused_at_once() throws Exception {
         Path file = folder.resolve("m.safetensors");
         Params params = Params.fresh(Key.of(2), DType.F32);

@@ -1,16 +1,25 @@
 package dev.gatun.layers.optim;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Scope;
+import dev.gatun.engine.Shape;
 import dev.gatun.engine.Tensor;
 import dev.gatun.layers.Goldens;
+import dev.gatun.layers.MismatchException;
 import dev.gatun.layers.Params;
+import dev.gatun.layers.io.Safetensors;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -65,6 +74,38 @@ class OptimizerGoldenTest {
             golden.assertMet("out.p", run(golden, params, muon));
             golden.assertMet("out.momentum", muon.state().get("muon.m.p"));
         }
+    }
+
+    @Test
+    void a_state_goes_through_a_file(@TempDir Path folder) throws Exception {
+        Params params = Params.fresh(Key.of(1), DType.F32);
+        params.weight("w", 3, 2);
+        AdamW adamw = new AdamW(params, AdamW.Settings.DEFAULT);
+        adamw.step(List.of(Tensor.ones(DType.F32, Shape.of(2, 3))), 0.1);
+        Safetensors.write(folder.resolve("state"), adamw.state());
+        AdamW other = new AdamW(params, AdamW.Settings.DEFAULT);
+        try (Safetensors file = Safetensors.open(folder.resolve("state"))) {
+            other.restore(file.tensors());
+        }
+        adamw.state().forEach((name, tensor) -> assertArrayEquals(tensor.toDoubles(), other.state().get(name).toDoubles(), name));
+        assertEquals(List.of("adamw.steps", "adamw.m.w", "adamw.v.w"), List.copyOf(adamw.state().keySet()));
+        var e = assertThrows(MismatchException.class, () -> other.restore(Map.of("adamw.m.w", Tensor.zeros(DType.F32, Shape.of(2)))));
+        assertEquals("""
+                the state does not fit the optimiser: 2 missing, 0 extra, 1 different
+                  missing: adamw.steps i64[]
+                  missing: adamw.v.w f32[2, 3]
+                  different: adamw.m.w is f32[2], wanted is f32[2, 3]""", e.getMessage());
+    }
+
+    @Test
+    void gradients_of_other_parameters_are_refused() {
+        Params params = Params.fresh(Key.of(1), DType.F32);
+        params.weight("w", 3, 2);
+        AdamW adamw = new AdamW(params, AdamW.Settings.DEFAULT);
+        var e = assertThrows(IllegalArgumentException.class, () -> adamw.step(List.of(), 0.1));
+        assertEquals("adamW: 0 gradients for 1 parameters", e.getMessage());
+        e = assertThrows(IllegalArgumentException.class, () -> adamw.step(List.of(Tensor.zeros(DType.F32, Shape.of(3, 2))), 0.1));
+        assertEquals("adamW: the gradient of \"w\" is f32[3, 2], the parameter f32[2, 3]", e.getMessage());
     }
 
     @ParameterizedTest
