@@ -1,5 +1,6 @@
 package dev.gatun.layers.optim;
 
+import dev.gatun.engine.DType;
 import dev.gatun.engine.Tensor;
 import java.util.List;
 
@@ -21,12 +22,12 @@ public final class GradientClip {
         return new Clipped(norm, scale >= 1 ? gradients : gradients.stream().map(g -> g.mul(scale)).toList());
     }
 
-    /** Square root of the sum of the squares of all numbers. */
+    /** Square root of the sum of the squares of all numbers; one number is read back for all tensors. */
     public static double norm(List<Tensor> gradients) {
-        double squares = 0;
-        for (Tensor g : gradients) {
-            squares += g.square().sum().item();
+        if (gradients.isEmpty()) {
+            return 0;
         }
-        return Math.sqrt(squares);
+        List<Tensor> squares = gradients.stream().map(g -> g.square().sum().to(DType.F64).insertAxis(0)).toList();
+        return Math.sqrt(Tensor.concat(0, squares).sum().item());
     }
 }
