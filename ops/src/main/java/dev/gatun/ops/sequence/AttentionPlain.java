@@ -29,17 +29,21 @@ final class AttentionPlain implements AttentionSteps {
     }
 
     @Override
-    public void columns(MemorySegment s, long a, long b, long c, long keep, int n) {
-        for (int r = 0; r < 8; r++) {
-            float k = s.get(F, keep + r * 4L);
-            for (int i = 0; i < SIDE; i++) {
-                long at = c + r * ROW + i * 4L;
-                s.set(F, at, k * s.get(F, at));
-            }
-        }
+    public void columns(MemorySegment s, long a, long b, long c, int n) {
         for (int r = 0; r < 8; r += 4) {
             for (int i = 0; i < SIDE; i += 4) {
                 product(s, a + r * 4L, 4, ROW, b + i * 4L, c + r * ROW + i * 4L, n);
+            }
+        }
+    }
+
+    @Override
+    public void fade(MemorySegment s, long c, long keep, int rows, int width) {
+        for (int i = 0; i < rows; i++) {
+            float k = s.get(F, keep + i * 4L);
+            for (int d = 0; d < width; d++) {
+                long at = c + i * ROW + d / SIDE * BLOCK + d % SIDE * 4L;
+                s.set(F, at, k * s.get(F, at));
             }
         }
     }
@@ -106,6 +110,35 @@ final class AttentionPlain implements AttentionSteps {
     }
 
     @Override
+    public void scores(MemorySegment s, long q, MemorySegment k, long at, long rowBytes, int n, int width, long scores) {
+        for (int j = 0; j < n; j++) {
+            long row = at + j * rowBytes;
+            float even = 0;
+            float odd = 0;
+            int d = 0;
+            for (; d + 1 < width; d += 2) {
+                even += s.get(F, q + d * 4L) * k.get(F, row + d * 4L);
+                odd += s.get(F, q + d * 4L + 4) * k.get(F, row + d * 4L + 4);
+            }
+            if (d < width) {
+                even += s.get(F, q + d * 4L) * k.get(F, row + d * 4L);
+            }
+            s.set(F, scores + j * ROW, even + odd);
+        }
+    }
+
+    @Override
+    public void mix(MemorySegment s, long weights, MemorySegment v, long at, long rowBytes, int n, int width, long sum) {
+        for (int j = 0; j < n; j++) {
+            float p = s.get(F, weights + j * ROW);
+            for (int d = 0; d < width; d++) {
+                long to = sum + d / SIDE * BLOCK + d % SIDE * 4L;
+                s.set(F, to, s.get(F, to) + p * v.get(F, at + j * rowBytes + d * 4L));
+            }
+        }
+    }
+
+    @Override
     public void fill(MemorySegment s, long at, int n, float x) {
         for (int i = 0; i < n; i++) {
             s.set(F, at + i * 4L, x);
@@ -149,8 +182,8 @@ final class AttentionPlain implements AttentionSteps {
     }
 
     @Override
-    public void rise(MemorySegment s, long scores, int keys, long max, long keep) {
-        for (int i = 0; i < SIDE; i++) {
+    public void rise(MemorySegment s, long scores, int keys, int queries, long max, long keep) {
+        for (int i = 0; i < queries; i++) {
             float old = s.get(F, max + i * 4L);
             float m = old;
             for (int j = 0; j < keys; j++) {
@@ -163,8 +196,8 @@ final class AttentionPlain implements AttentionSteps {
     }
 
     @Override
-    public void weigh(MemorySegment s, long scores, int keys, long max, long sum, long keep) {
-        for (int i = 0; i < SIDE; i++) {
+    public void weigh(MemorySegment s, long scores, int keys, int queries, long max, long sum, long keep) {
+        for (int i = 0; i < queries; i++) {
             float base = Math.max(s.get(F, max + i * 4L), -Float.MAX_VALUE);
             float total = s.get(F, keep + i * 4L) * s.get(F, sum + i * 4L);
             for (int j = 0; j < keys; j++) {

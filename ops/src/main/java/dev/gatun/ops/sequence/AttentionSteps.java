@@ -7,6 +7,7 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -39,8 +40,17 @@ interface AttentionSteps {
     /** {@code c[8, strip] = a[8, n] b[n, strip]}, n over the blocks of a. */
     void rows(MemorySegment s, long a, long b, long c, int n);
 
-    /** {@code c[8, strip] = keep[8] c + a[n, 8]ᵀ b[n, strip]}. */
-    void columns(MemorySegment s, long a, long b, long c, long keep, int n);
+    /** {@code c[8, strip] += a[n, 8]ᵀ b[n, strip]}. */
+    void columns(MemorySegment s, long a, long b, long c, int n);
+
+    /** {@code c[i, d] *= keep[i]}, c in blocks. */
+    void fade(MemorySegment s, long c, long keep, int rows, int width);
+
+    /** {@code scores[j] = <q, k_j>} for one query, a row in scratch; scores lie a row apart. */
+    void scores(MemorySegment s, long q, MemorySegment k, long at, long rowBytes, int n, int width, long scores);
+
+    /** {@code sum += sum over j of weights[j] v_j} for one query; sum lies in blocks. */
+    void mix(MemorySegment s, long weights, MemorySegment v, long at, long rowBytes, int n, int width, long sum);
 
     /** n numbers, a multiple of 64, become x. */
     void fill(MemorySegment s, long at, int n, float x);
@@ -58,10 +68,10 @@ interface AttentionSteps {
     void cap(MemorySegment s, long at, int n, float cap);
 
     /** The running maxima over keys move on; keep is what sums over earlier keys are worth under the new ones. */
-    void rise(MemorySegment s, long scores, int keys, long max, long keep);
+    void rise(MemorySegment s, long scores, int keys, int queries, long max, long keep);
 
     /** Scores become weights exp(score - max) and are added to the running sums, {@code sum = keep * sum + …}. */
-    void weigh(MemorySegment s, long scores, int keys, long max, long sum, long keep);
+    void weigh(MemorySegment s, long scores, int keys, int queries, long max, long sum, long keep);
 
     /** Scores become P = exp(score - top), slopes become dS = P (slopes - delta), times 1 - (uncap * score)². */
     void slopes(MemorySegment s, long scores, long slopes, int keys, long top, long delta, float uncap);
@@ -105,6 +115,14 @@ interface AttentionSteps {
         private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
         private static final int L = S.length();
         private static final long W = S.vectorByteSize();
+
+        private static final VectorShuffle<Float> TURN_8 = turn(8);
+        private static final VectorShuffle<Float> TURN_4 = turn(4);
+        private static final VectorShuffle<Float> TURN_2 = turn(2);
+
+        private static VectorShuffle<Float> turn(int lanes) {
+            return VectorShuffle.fromOp(S, i -> (i + lanes) % L);
+        }
 
         @Override
         public int strip() {
@@ -175,31 +193,23 @@ interface AttentionSteps {
         }
 
         @Override
-        public void columns(MemorySegment s, long a, long b, long c, long keep, int n) {
-            FloatVector k0 = FloatVector.broadcast(S, s.get(F, keep));
-            FloatVector c00 = FloatVector.fromMemorySegment(S, s, c, NATIVE).mul(k0);
-            FloatVector c01 = FloatVector.fromMemorySegment(S, s, c + W, NATIVE).mul(k0);
-            FloatVector k1 = FloatVector.broadcast(S, s.get(F, keep + 4L));
-            FloatVector c10 = FloatVector.fromMemorySegment(S, s, c + 1 * ROW, NATIVE).mul(k1);
-            FloatVector c11 = FloatVector.fromMemorySegment(S, s, c + 1 * ROW + W, NATIVE).mul(k1);
-            FloatVector k2 = FloatVector.broadcast(S, s.get(F, keep + 8L));
-            FloatVector c20 = FloatVector.fromMemorySegment(S, s, c + 2 * ROW, NATIVE).mul(k2);
-            FloatVector c21 = FloatVector.fromMemorySegment(S, s, c + 2 * ROW + W, NATIVE).mul(k2);
-            FloatVector k3 = FloatVector.broadcast(S, s.get(F, keep + 12L));
-            FloatVector c30 = FloatVector.fromMemorySegment(S, s, c + 3 * ROW, NATIVE).mul(k3);
-            FloatVector c31 = FloatVector.fromMemorySegment(S, s, c + 3 * ROW + W, NATIVE).mul(k3);
-            FloatVector k4 = FloatVector.broadcast(S, s.get(F, keep + 16L));
-            FloatVector c40 = FloatVector.fromMemorySegment(S, s, c + 4 * ROW, NATIVE).mul(k4);
-            FloatVector c41 = FloatVector.fromMemorySegment(S, s, c + 4 * ROW + W, NATIVE).mul(k4);
-            FloatVector k5 = FloatVector.broadcast(S, s.get(F, keep + 20L));
-            FloatVector c50 = FloatVector.fromMemorySegment(S, s, c + 5 * ROW, NATIVE).mul(k5);
-            FloatVector c51 = FloatVector.fromMemorySegment(S, s, c + 5 * ROW + W, NATIVE).mul(k5);
-            FloatVector k6 = FloatVector.broadcast(S, s.get(F, keep + 24L));
-            FloatVector c60 = FloatVector.fromMemorySegment(S, s, c + 6 * ROW, NATIVE).mul(k6);
-            FloatVector c61 = FloatVector.fromMemorySegment(S, s, c + 6 * ROW + W, NATIVE).mul(k6);
-            FloatVector k7 = FloatVector.broadcast(S, s.get(F, keep + 28L));
-            FloatVector c70 = FloatVector.fromMemorySegment(S, s, c + 7 * ROW, NATIVE).mul(k7);
-            FloatVector c71 = FloatVector.fromMemorySegment(S, s, c + 7 * ROW + W, NATIVE).mul(k7);
+        public void columns(MemorySegment s, long a, long b, long c, int n) {
+            FloatVector c00 = FloatVector.fromMemorySegment(S, s, c, NATIVE);
+            FloatVector c01 = FloatVector.fromMemorySegment(S, s, c + W, NATIVE);
+            FloatVector c10 = FloatVector.fromMemorySegment(S, s, c + 1 * ROW, NATIVE);
+            FloatVector c11 = FloatVector.fromMemorySegment(S, s, c + 1 * ROW + W, NATIVE);
+            FloatVector c20 = FloatVector.fromMemorySegment(S, s, c + 2 * ROW, NATIVE);
+            FloatVector c21 = FloatVector.fromMemorySegment(S, s, c + 2 * ROW + W, NATIVE);
+            FloatVector c30 = FloatVector.fromMemorySegment(S, s, c + 3 * ROW, NATIVE);
+            FloatVector c31 = FloatVector.fromMemorySegment(S, s, c + 3 * ROW + W, NATIVE);
+            FloatVector c40 = FloatVector.fromMemorySegment(S, s, c + 4 * ROW, NATIVE);
+            FloatVector c41 = FloatVector.fromMemorySegment(S, s, c + 4 * ROW + W, NATIVE);
+            FloatVector c50 = FloatVector.fromMemorySegment(S, s, c + 5 * ROW, NATIVE);
+            FloatVector c51 = FloatVector.fromMemorySegment(S, s, c + 5 * ROW + W, NATIVE);
+            FloatVector c60 = FloatVector.fromMemorySegment(S, s, c + 6 * ROW, NATIVE);
+            FloatVector c61 = FloatVector.fromMemorySegment(S, s, c + 6 * ROW + W, NATIVE);
+            FloatVector c70 = FloatVector.fromMemorySegment(S, s, c + 7 * ROW, NATIVE);
+            FloatVector c71 = FloatVector.fromMemorySegment(S, s, c + 7 * ROW + W, NATIVE);
             for (int k = 0; k < n; k++) {
                 long at = b + k * ROW;
                 FloatVector b0 = FloatVector.fromMemorySegment(S, s, at, NATIVE);
@@ -246,6 +256,89 @@ interface AttentionSteps {
             c61.intoMemorySegment(s, c + 6 * ROW + W, NATIVE);
             c70.intoMemorySegment(s, c + 7 * ROW, NATIVE);
             c71.intoMemorySegment(s, c + 7 * ROW + W, NATIVE);
+        }
+
+        @Override
+        public void fade(MemorySegment s, long c, long keep, int rows, int width) {
+            for (int i = 0; i < rows; i++) {
+                FloatVector k = FloatVector.broadcast(S, s.get(F, keep + i * 4L));
+                for (int d = 0; d < width; d += L) {
+                    long at = c + i * ROW + d / SIDE * BLOCK + d % SIDE * 4L;
+                    k.mul(FloatVector.fromMemorySegment(S, s, at, NATIVE)).intoMemorySegment(s, at, NATIVE);
+                }
+            }
+        }
+
+        @Override
+        public void scores(MemorySegment s, long q, MemorySegment k, long at, long rowBytes, int n, int width, long scores) {
+            int four = width / (4 * L) * (4 * L);
+            for (int j = 0; j < n; j++) {
+                long row = at + j * rowBytes;
+                FloatVector c0 = FloatVector.zero(S);
+                FloatVector c1 = FloatVector.zero(S);
+                FloatVector c2 = FloatVector.zero(S);
+                FloatVector c3 = FloatVector.zero(S);
+                for (int d = 0; d < four; d += 4 * L) {
+                    long x = row + d * 4L;
+                    long y = q + d * 4L;
+                    c0 = FloatVector.fromMemorySegment(S, k, x, NATIVE).fma(FloatVector.fromMemorySegment(S, s, y, NATIVE), c0);
+                    c1 = FloatVector.fromMemorySegment(S, k, x + W, NATIVE).fma(FloatVector.fromMemorySegment(S, s, y + W, NATIVE), c1);
+                    c2 = FloatVector.fromMemorySegment(S, k, x + 2 * W, NATIVE).fma(FloatVector.fromMemorySegment(S, s, y + 2 * W, NATIVE), c2);
+                    c3 = FloatVector.fromMemorySegment(S, k, x + 3 * W, NATIVE).fma(FloatVector.fromMemorySegment(S, s, y + 3 * W, NATIVE), c3);
+                }
+                for (int d = four; d < width; d += L) {
+                    VectorMask<Float> in = S.indexInRange(d, width);
+                    c0 = FloatVector.fromMemorySegment(S, k, row + d * 4L, NATIVE, in)
+                            .fma(FloatVector.fromMemorySegment(S, s, q + d * 4L, NATIVE, in), c0);
+                }
+                FloatVector sum = FloatVector.zero(S).add(c0).add(c1).add(c2).add(c3);
+                // every lane becomes the sum of all: halves, quarters and so on are added, always in this order
+                if (L == 16) {
+                    FloatVector half = sum.rearrange(TURN_8);
+                    sum = half.add(sum);
+                }
+                if (L >= 8) {
+                    FloatVector half = sum.rearrange(TURN_4);
+                    sum = half.add(sum);
+                }
+                FloatVector half = sum.rearrange(TURN_2);
+                FloatVector two = half.add(sum);
+                s.set(F, scores + j * ROW, two.lane(0) + two.lane(1));
+            }
+        }
+
+        @Override
+        public void mix(MemorySegment s, long weights, MemorySegment v, long at, long rowBytes, int n, int width, long sum) {
+            int d = 0;
+            for (; d + 4 * L <= width; d += 4 * L) {
+                long to = sum + d / SIDE * BLOCK + d % SIDE * 4L;
+                FloatVector c0 = FloatVector.fromMemorySegment(S, s, to, NATIVE);
+                FloatVector c1 = FloatVector.fromMemorySegment(S, s, to + W, NATIVE);
+                FloatVector c2 = FloatVector.fromMemorySegment(S, s, to + 2 * W, NATIVE);
+                FloatVector c3 = FloatVector.fromMemorySegment(S, s, to + 3 * W, NATIVE);
+                for (int j = 0; j < n; j++) {
+                    FloatVector p = FloatVector.broadcast(S, s.get(F, weights + j * ROW));
+                    long row = at + j * rowBytes + d * 4L;
+                    c0 = p.fma(FloatVector.fromMemorySegment(S, v, row, NATIVE), c0);
+                    c1 = p.fma(FloatVector.fromMemorySegment(S, v, row + W, NATIVE), c1);
+                    c2 = p.fma(FloatVector.fromMemorySegment(S, v, row + 2 * W, NATIVE), c2);
+                    c3 = p.fma(FloatVector.fromMemorySegment(S, v, row + 3 * W, NATIVE), c3);
+                }
+                c0.intoMemorySegment(s, to, NATIVE);
+                c1.intoMemorySegment(s, to + W, NATIVE);
+                c2.intoMemorySegment(s, to + 2 * W, NATIVE);
+                c3.intoMemorySegment(s, to + 3 * W, NATIVE);
+            }
+            for (; d < width; d += L) {
+                long to = sum + d / SIDE * BLOCK + d % SIDE * 4L;
+                VectorMask<Float> in = S.indexInRange(d, width);
+                FloatVector c = FloatVector.fromMemorySegment(S, s, to, NATIVE);
+                for (int j = 0; j < n; j++) {
+                    FloatVector p = FloatVector.broadcast(S, s.get(F, weights + j * ROW));
+                    c = p.fma(FloatVector.fromMemorySegment(S, v, at + j * rowBytes + d * 4L, NATIVE, in), c);
+                }
+                c.intoMemorySegment(s, to, NATIVE);
+            }
         }
 
         @Override
@@ -297,8 +390,8 @@ interface AttentionSteps {
         }
 
         @Override
-        public void rise(MemorySegment s, long st, int rows, long max, long keep) {
-            for (int i = 0; i < SIDE; i += L) {
+        public void rise(MemorySegment s, long st, int rows, int queries, long max, long keep) {
+            for (int i = 0; i < queries; i += L) {
                 FloatVector old = FloatVector.fromMemorySegment(S, s, max + i * 4L, NATIVE);
                 FloatVector m = old;
                 for (int j = 0; j < rows; j++) {
@@ -320,8 +413,8 @@ interface AttentionSteps {
         }
 
         @Override
-        public void weigh(MemorySegment s, long st, int rows, long max, long sum, long keep) {
-            for (int i = 0; i < SIDE; i += L) {
+        public void weigh(MemorySegment s, long st, int rows, int queries, long max, long sum, long keep) {
+            for (int i = 0; i < queries; i += L) {
                 FloatVector base = FloatVector.fromMemorySegment(S, s, max + i * 4L, NATIVE).max(-Float.MAX_VALUE);
                 FloatVector total = FloatVector.zero(S);
                 for (int j = 0; j < rows; j++) {

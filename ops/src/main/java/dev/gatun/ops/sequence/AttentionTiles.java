@@ -57,41 +57,57 @@ final class AttentionTiles {
 
     // ---- forward ----
 
+    /** With so few queries, products are made query by query and keys and values are read where they are. */
+    private static final int FEW = 4;
+
     /** Items are tiles of queries. */
     static long forwardItems(Args a) {
         Shape q = a.shape(0);
-        return q.dim(0) * q.dim(1) * tiles(q.dim(2));
+        return single(a) ? q.dim(0) * a.shape(1).dim(1) * tiles(group(a)) : q.dim(0) * q.dim(1) * tiles(q.dim(2));
     }
 
-    /** A tile's product takes about 13 µs. */
+    /** A tile's product takes about 10 µs. */
     static double forwardNanos(Args a) {
-        return 13_000.0 * (1 + tiles(a.shape(1).dim(2)));
+        return 10_000.0 * (1 + tiles(a.shape(1).dim(2)));
+    }
+
+    /** One query a head, as in decoding: the heads that share keys and values are then the rows of a tile. */
+    private static boolean single(Args a) {
+        return a.shape(0).dim(2) == 1;
+    }
+
+    private static long group(Args a) {
+        return a.shape(0).dim(1) / Math.max(1, a.shape(1).dim(1));
     }
 
     static void forward(Args a, long from, long to, AttentionSteps steps) {
-        Shape q = a.shape(0);
-        long heads = q.dim(1);
-        long group = heads / Math.max(1, a.shape(1).dim(1));
-        long tiles = tiles(q.dim(2));
+        long heads = a.shape(0).dim(1);
+        long keyHeads = a.shape(1).dim(1);
+        long queries = a.shape(0).dim(2);
+        long width = a.shape(2).last();
+        boolean single = single(a);
+        long rows = single ? group(a) : queries;
+        long tiles = tiles(rows);
         for (long item = from; item < to; item++) {
-            long head = item / tiles % heads;
-            forward(a, steps, item / tiles / heads, head, head / group, item % tiles * SIDE);
+            long matrix = item / tiles;
+            long batch = matrix / (single ? keyHeads : heads);
+            long head = matrix % (single ? keyHeads : heads) * (single ? group(a) : 1);
+            Rows q = Rows.in(a, 0, batch, head);
+            Rows row = single ? new Rows(q.at, q.start, a.strides(0)[1] * 4, q.width) : q;
+            forward(a, steps, batch, head / group(a), row, Rows.out(a.out(0), matrix, rows, width), matrix * rows, rows, item % tiles * SIDE);
         }
     }
 
-    private static void forward(Args a, AttentionSteps steps, long batch, long head, long keyHead, long i0) {
-        Rows q = Rows.in(a, 0, batch, head);
+    /** Rows i0 to i0 + 63 of queries: o, and lse from {@code firstRow} on. */
+    private static void forward(Args a, AttentionSteps steps, long batch, long keyHead, Rows q, Rows o, long firstRow, long count, long i0) {
         Rows k = Rows.in(a, 1, batch, keyHead);
         Rows v = Rows.in(a, 2, batch, keyHead);
-        long queries = a.shape(0).dim(2);
         long keys = a.shape(1).dim(2);
-        long matrix = batch * a.shape(0).dim(1) + head;
-        Rows o = Rows.out(a.out(0), matrix, queries, v.width);
         MemorySegment mask = a.inputs() > 3 ? a.in(3).asSlice(batch * keys) : null;
         Attention op = a.op(Attention.class);
-        Sight sight = op.sight(queries, keys);
-        double scale = op.scaleFor(q.width);
-        double cap = op.softcap();
+        boolean single = single(a);
+        Sight sight = op.sight(a.shape(0).dim(2), keys);
+        float scale = (float) (op.softcap() > 0 ? op.scaleFor(q.width) / op.softcap() : op.scaleFor(q.width));
 
         long turned = 0;
         long packedK = turned + blocks(q.width);
@@ -104,37 +120,61 @@ final class AttentionTiles {
         MemorySegment s = a.scratch(keep + ROW);
 
         int strip = steps.strip();
-        int rows = (int) Math.min(SIDE, queries - i0);
-        steps.transpose(q.at, q.row(i0), q.rowBytes, rows, q.width, (float) (cap > 0 ? scale / cap : scale), s, turned);
+        int rows = (int) Math.min(SIDE, count - i0);
+        boolean few = rows <= FEW;
+        if (few) {
+            for (int i = 0; i < rows; i++) {
+                for (int d = 0; d < q.width; d++) {
+                    s.set(F, turned + ((long) i * q.width + d) * 4, scale * q.at.get(F, q.row(i0 + i) + d * 4L));
+                }
+            }
+        } else {
+            steps.transpose(q.at, q.row(i0), q.rowBytes, rows, q.width, scale, s, turned);
+        }
         steps.fill(s, sums, (int) (blocks(v.width) / 4), 0);
         steps.fill(s, max, SIDE, Float.NEGATIVE_INFINITY);
         steps.fill(s, sum, SIDE, 0);
-        long end = sight.end(i0 + rows - 1, keys);
-        for (long j0 = sight.next(0, i0, SIDE); j0 < end; j0 = sight.next(j0 + SIDE, i0, SIDE)) {
+        long first = single ? 0 : i0;
+        long after = single ? 1 : i0 + rows;
+        long end = sight.end(after - 1, keys);
+        for (long j0 = sight.next(0, first, SIDE); j0 < end; j0 = sight.next(j0 + SIDE, first, SIDE)) {
             int n = (int) Math.min(SIDE, end - j0);
-            boolean border = mask != null || !sight.all(i0, i0 + rows, j0, j0 + n);
-            steps.pack(k.at, k.row(j0), k.rowBytes, n, q.width, s, packedK);
-            steps.pack(v.at, v.row(j0), v.rowBytes, n, v.width, s, packedV);
-            for (int i = 0; i < rows; i += strip) {
-                for (int j = 0; j < n; j += 8) {
-                    if (!border || sight.some(i0 + i, i0 + i + strip, j0 + j, j0 + Math.min(j + 8, n))) {
-                        steps.rows(s, packedK + j * ROW, turned + i * 4L, scores + j * ROW + i * 4L, q.width);
+            boolean border = mask != null || !sight.all(first, after, j0, j0 + n);
+            if (few) {
+                for (int i = 0; i < rows; i++) {
+                    steps.scores(s, turned + (long) i * q.width * 4, k.at, k.row(j0), k.rowBytes, n, q.width, scores + i * 4L);
+                }
+            } else {
+                steps.pack(k.at, k.row(j0), k.rowBytes, n, q.width, s, packedK);
+                for (int i = 0; i < rows; i += strip) {
+                    for (int j = 0; j < n; j += 8) {
+                        if (!border || single || sight.some(i0 + i, i0 + i + strip, j0 + j, j0 + Math.min(j + 8, n))) {
+                            steps.rows(s, packedK + j * ROW, turned + i * 4L, scores + j * ROW + i * 4L, q.width);
+                        }
                     }
                 }
             }
-            if (cap > 0) {
-                steps.cap(s, scores, n * SIDE, (float) cap);
+            if (op.softcap() > 0) {
+                steps.cap(s, scores, n * SIDE, (float) op.softcap());
             }
             if (border) {
-                hide(s, steps, scores, n, sight, i0, j0, mask);
+                hide(s, steps, scores, n, sight, single, i0, j0, mask);
             }
-            steps.rise(s, scores, n, max, keep);
-            steps.weigh(s, scores, n, max, sum, keep);
-            for (int i = 0; i < rows; i += 8) {
-                int seen = (int) Math.max(0, sight.end(i0 + i + 7, j0 + n) - j0);
-                for (int d = 0; d < v.width; d += strip) {
-                    long column = d / SIDE * BLOCK + d % SIDE * 4L;
-                    steps.columns(s, scores + i * 4L, packedV + column, sums + column + i * ROW, keep + i * 4L, seen);
+            steps.rise(s, scores, n, rows, max, keep);
+            steps.weigh(s, scores, n, rows, max, sum, keep);
+            steps.fade(s, sums, keep, rows, v.width);
+            if (few) {
+                for (int i = 0; i < rows; i++) {
+                    steps.mix(s, scores + i * 4L, v.at, v.row(j0), v.rowBytes, n, v.width, sums + i * ROW);
+                }
+            } else {
+                steps.pack(v.at, v.row(j0), v.rowBytes, n, v.width, s, packedV);
+                for (int i = 0; i < rows; i += 8) {
+                    int seen = single ? n : (int) Math.max(0, sight.end(i0 + i + 7, j0 + n) - j0);
+                    for (int d = 0; d < v.width; d += strip) {
+                        long column = d / SIDE * BLOCK + d % SIDE * 4L;
+                        steps.columns(s, scores + i * 4L, packedV + column, sums + column + i * ROW, seen);
+                    }
                 }
             }
         }
@@ -143,16 +183,18 @@ final class AttentionTiles {
             // A row that saw nothing has no total, no output, and the logarithm of nothing.
             boolean empty = total == 0;
             double log = s.get(F, max + i * 4L) + Math.log(total);
-            a.out(1).set(F, (matrix * queries + i0 + i) * 4, empty ? Float.NEGATIVE_INFINITY : (float) log);
+            a.out(1).set(F, (firstRow + i0 + i) * 4, empty ? Float.NEGATIVE_INFINITY : (float) log);
             steps.unpack(s, sums + i * ROW, empty ? 0 : 1 / total, v.width, o.at, o.row(i0 + i));
         }
     }
 
-    private static void hide(MemorySegment s, AttentionSteps steps, long scores, int n, Sight sight, long i0, long j0, MemorySegment mask) {
+    /** Scores of what is not seen become -inf. All rows of single queries stand at one position. */
+    private static void hide(MemorySegment s, AttentionSteps steps, long scores, int n, Sight sight, boolean single, long i0, long j0,
+            MemorySegment mask) {
         for (int j = 0; j < n; j++) {
-            boolean masked = mask != null && mask.get(ValueLayout.JAVA_BYTE, j0 + j) == 0;
-            int from = (int) Math.clamp(sight.from(j0 + j) - i0, 0L, SIDE);
-            int to = masked ? 0 : (int) Math.clamp(sight.to(j0 + j) - i0, 0L, SIDE);
+            boolean hidden = mask != null && mask.get(ValueLayout.JAVA_BYTE, j0 + j) == 0 || single && !sight.sees(0, j0 + j);
+            int from = single ? 0 : (int) Math.clamp(sight.from(j0 + j) - i0, 0L, SIDE);
+            int to = hidden ? 0 : single ? SIDE : (int) Math.clamp(sight.to(j0 + j) - i0, 0L, SIDE);
             if (from > 0 || to < SIDE) {
                 steps.outside(s, scores + j * ROW, from, to);
             }
@@ -227,11 +269,9 @@ final class AttentionTiles {
         long product = slopes + BLOCK;
         long top = product + BLOCK;
         long delta = top + ROW;
-        long ones = delta + ROW;
-        MemorySegment s = a.scratch(ones + ROW);
+        MemorySegment s = a.scratch(delta + ROW);
 
         int strip = steps.strip();
-        steps.fill(s, ones, SIDE, 1);
         dk.at.asSlice(dk.start, keys * dk.rowBytes).fill((byte) 0);
         dv.at.asSlice(dv.start, keys * dv.rowBytes).fill((byte) 0);
         long firstTile = tiles(queries) * piece / pieces;
@@ -270,7 +310,7 @@ final class AttentionTiles {
                     steps.cap(s, scores, n * SIDE, (float) cap);
                 }
                 if (border) {
-                    hide(s, steps, scores, n, sight, i0, j0, mask);
+                    hide(s, steps, scores, n, sight, false, i0, j0, mask);
                 }
                 steps.slopes(s, scores, slopes, n, top, delta, cap > 0 ? (float) (1 / cap) : 0);
                 add(steps, s, scores, packedG, product, 1, rows, n, sight, i0, j0, dv);
@@ -279,7 +319,7 @@ final class AttentionTiles {
                     int seen = (int) Math.max(0, sight.end(i0 + i + 7, j0 + n) - j0);
                     for (int d = 0; d < q.width; d += strip) {
                         long column = d / SIDE * BLOCK + d % SIDE * 4L;
-                        steps.columns(s, slopes + i * 4L, packedK + column, sumsQ + column + i * ROW, ones + i * 4L, seen);
+                        steps.columns(s, slopes + i * 4L, packedK + column, sumsQ + column + i * ROW, seen);
                     }
                 }
             }
