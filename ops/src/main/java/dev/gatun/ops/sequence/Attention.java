@@ -42,15 +42,19 @@ public record Attention(double scale, boolean causal, long window, long prefix, 
     public record Result(Tensor o, Tensor lse) {}
 
     private static final List<Kernel> KERNELS = List.of(
-            Kernel.vector(AttentionTiles::forwardItems, (a, from, to) -> AttentionTiles.forward(a, from, to, AttentionSteps.Fast.STEPS))
-                    .costing(AttentionTiles::forwardNanos).when(Attention::dense).strided(),
-            Kernel.scalar(AttentionTiles::forwardItems, (a, from, to) -> AttentionTiles.forward(a, from, to, AttentionPlain.STEPS))
-                    .costing(AttentionTiles::forwardNanos).when(Attention::dense).strided(),
-            Kernel.vector(AttentionTiles::forwardItems, (a, from, to) -> AttentionTiles.forward(a, from, to, AttentionSteps.Fast.STEPS))
-                    .costing(AttentionTiles::forwardNanos),
-            Kernel.scalar(AttentionTiles::forwardItems, (a, from, to) -> AttentionTiles.forward(a, from, to, AttentionPlain.STEPS))
-                    .costing(AttentionTiles::forwardNanos),
+            fast().when(a -> dense(a) && AttentionForms.answers()).strided(), plain().when(Attention::dense).strided(),
+            fast().when(a -> a.isF32() && AttentionForms.answers()), plain(),
             Kernel.reference(Attention::queries, Attention::rows));
+
+    private static Kernel fast() {
+        return Kernel.vector(AttentionTiles::forwardItems, (a, from, to) -> AttentionTiles.forward(a, from, to, AttentionForms.WARM.fast()))
+                .costing(AttentionTiles::forwardNanos).warmsItself();
+    }
+
+    private static Kernel plain() {
+        return Kernel.scalar(AttentionTiles::forwardItems, (a, from, to) -> AttentionTiles.forward(a, from, to, AttentionPlain.STEPS))
+                .costing(AttentionTiles::forwardNanos);
+    }
 
     public Attention {
         if (window < 0 || prefix < 0 || !(softcap >= 0) || Double.isNaN(scale)) {

@@ -25,23 +25,26 @@ import java.util.List;
 public record AttentionGrad(Attention of) implements Composed {
 
     private static final List<Kernel> KERNELS = List.of(
-            Kernel.vector(AttentionTiles::backwardItems, (a, from, to) -> AttentionTiles.backward(a, from, to, AttentionSteps.Fast.STEPS))
-                    .costing(AttentionTiles::backwardNanos)
-                    .then(AttentionTiles::gatherItems, AttentionTiles::gather).costing(AttentionTiles::gatherNanos)
-                    .workspace(AttentionTiles::backwardWorkspace).when(AttentionGrad::dense).strided(),
-            Kernel.scalar(AttentionTiles::backwardItems, (a, from, to) -> AttentionTiles.backward(a, from, to, AttentionPlain.STEPS))
-                    .costing(AttentionTiles::backwardNanos)
-                    .then(AttentionTiles::gatherItems, AttentionTiles::gather).costing(AttentionTiles::gatherNanos)
-                    .workspace(AttentionTiles::backwardWorkspace).when(AttentionGrad::dense).strided(),
-            Kernel.vector(AttentionTiles::backwardItems, (a, from, to) -> AttentionTiles.backward(a, from, to, AttentionSteps.Fast.STEPS))
-                    .costing(AttentionTiles::backwardNanos)
-                    .then(AttentionTiles::gatherItems, AttentionTiles::gather).costing(AttentionTiles::gatherNanos)
-                    .workspace(AttentionTiles::backwardWorkspace),
-            Kernel.scalar(AttentionTiles::backwardItems, (a, from, to) -> AttentionTiles.backward(a, from, to, AttentionPlain.STEPS))
-                    .costing(AttentionTiles::backwardNanos)
-                    .then(AttentionTiles::gatherItems, AttentionTiles::gather).costing(AttentionTiles::gatherNanos)
-                    .workspace(AttentionTiles::backwardWorkspace),
+            fast().when(a -> dense(a) && AttentionForms.answers()).strided(), plain().when(AttentionGrad::dense).strided(),
+            fast().when(a -> a.isF32() && AttentionForms.answers()), plain(),
             Kernel.reference(AttentionGrad::queries, AttentionGrad::queryRows).then(AttentionGrad::keyHeads, AttentionGrad::heads));
+
+    private static Kernel fast() {
+        return summed(Kernel.vector(AttentionTiles::backwardItems,
+                (a, from, to) -> AttentionTiles.backward(a, from, to, AttentionForms.WARM.fast()))).warmsItself();
+    }
+
+    private static Kernel plain() {
+        return summed(Kernel.scalar(AttentionTiles::backwardItems,
+                (a, from, to) -> AttentionTiles.backward(a, from, to, AttentionPlain.STEPS)));
+    }
+
+    /** With the shares of dk and dv added up at the end. */
+    private static Kernel summed(Kernel tiles) {
+        return tiles.costing(AttentionTiles::backwardNanos)
+                .then(AttentionTiles::gatherItems, AttentionTiles::gather).costing(AttentionTiles::gatherNanos)
+                .workspace(AttentionTiles::backwardWorkspace);
+    }
 
     @Override
     public List<String> arguments() {

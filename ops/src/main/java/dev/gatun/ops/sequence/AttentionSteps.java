@@ -110,7 +110,6 @@ interface AttentionSteps {
      * receivers, whose class must be known where two values meet.
      */
     final class Fast implements AttentionSteps {
-        static final AttentionSteps STEPS = new Fast();
         private static final VectorSpecies<Float> S = Lanes.F32;
         private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
         private static final int L = S.length();
