@@ -24,14 +24,14 @@ public final class LaneCompiler {
         }
     }
 
-    /** A vector loop where one can be made, else a scalar one. */
+    /** A vector loop where one can be made, with a scalar one that answers until it is warm; else a scalar one. */
     public static Loop compile(
             DType lanes, List<DType> in, List<DType> out, List<Expr> bodies, List<Access> access) {
         return loop(new Form(lanes, in, out, program(lanes, in, out, bodies), access));
     }
 
     static Loop loop(Form form) {
-        return vectorizes(form) ? vector(form) : scalar(form);
+        return vectorizes(form) ? new WarmingLoop(form) : scalar(form);
     }
 
     /** The steps of these bodies with elementary functions written out. */

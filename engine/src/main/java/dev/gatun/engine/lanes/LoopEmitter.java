@@ -28,7 +28,7 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Writes a loop's class: two counted loops, rows and elements, around the steps of a program. What does not depend on
+ * Writes a loop's class: counted loops over rows and their elements around the steps of a program. What does not depend on
  * the element is computed before the inner loop, what does not depend on the row before both. A step's value stays on
  * the stack when the next step takes it, else it has a local variable until its last use. Subclasses say what a lane is.
  */
@@ -36,19 +36,18 @@ abstract class LoopEmitter {
 
     static final ClassDesc SEGMENT = desc(MemorySegment.class);
     private static final ClassDesc LOOP = desc(Loop.class);
-    private static final ClassDesc EMITTED = ClassDesc.of(LoopEmitter.class.getPackageName(), "EmittedLoop");
     private static final ClassDesc LONGS = CD_long.arrayType();
     private static final MethodTypeDesc RUN = MethodTypeDesc.of(
             CD_void, SEGMENT.arrayType(), LONGS, LONGS, LONGS, CD_double.arrayType(), CD_int, CD_int);
 
-    // The arguments of run.
-    private static final int BLOCKS = 1;
-    private static final int OFFSETS = 2;
-    private static final int ROW_BYTES = 3;
-    static final int STRIDES = 4;
-    private static final int PARAMETERS = 5;
-    private static final int ROWS = 6;
-    static final int N = 7;
+    // The arguments of a part, a static method; run has the same and the loop itself before them.
+    private static final int BLOCKS = 0;
+    private static final int OFFSETS = 1;
+    private static final int ROW_BYTES = 2;
+    static final int STRIDES = 3;
+    private static final int PARAMETERS = 4;
+    private static final int ROWS = 5;
+    static final int N = 6;
 
     /** When a step is computed. */
     enum Level { ONCE, ROW, ELEMENT }
@@ -93,20 +92,36 @@ abstract class LoopEmitter {
     }
 
     final byte[] bytes() {
-        return ClassFile.of().build(EMITTED, type -> type
-                .withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SYNTHETIC)
-                .withInterfaceSymbols(LOOP)
-                .withMethodBody(ConstantDescs.INIT_NAME, ConstantDescs.MTD_void, 0, c -> c
-                        .aload(0)
-                        .invokespecial(ConstantDescs.CD_Object, ConstantDescs.INIT_NAME, ConstantDescs.MTD_void)
-                        .return_())
-                .withMethodBody("run", RUN, ClassFile.ACC_PUBLIC, c -> {
+        ClassDesc name = ClassDesc.of(LoopEmitter.class.getPackageName(), className());
+        return ClassFile.of().build(name, type -> {
+            type.withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SYNTHETIC)
+                    .withInterfaceSymbols(LOOP)
+                    .withMethodBody(ConstantDescs.INIT_NAME, ConstantDescs.MTD_void, 0, c -> c
+                            .aload(0)
+                            .invokespecial(ConstantDescs.CD_Object, ConstantDescs.INIT_NAME, ConstantDescs.MTD_void)
+                            .return_())
+                    .withMethodBody("run", RUN, ClassFile.ACC_PUBLIC, c -> {
+                        code = c;
+                        for (String part : parts()) {
+                            Label end = c.newLabel();
+                            skip(part, N + 1, end);
+                            c.aload(BLOCKS + 1).aload(OFFSETS + 1).aload(ROW_BYTES + 1).aload(STRIDES + 1)
+                                    .aload(PARAMETERS + 1).iload(ROWS + 1).iload(N + 1)
+                                    .invokestatic(name, part, RUN).labelBinding(end);
+                        }
+                        c.return_();
+                    });
+            for (String part : parts()) {
+                type.withMethodBody(part, RUN, ClassFile.ACC_PRIVATE | ClassFile.ACC_STATIC, c -> {
                     code = c;
-                    run();
-                }));
+                    rows(part);
+                });
+            }
+        });
     }
 
-    private void run() {
+    /** A method that computes one part of every row. */
+    private void rows(String part) {
         int blocks = segments.length;
         for (int k = 0; k < blocks; k++) {
             code.aload(BLOCKS).loadConstant(k).aaload().astore(segments[k] = local(TypeKind.REFERENCE));
@@ -131,7 +146,7 @@ abstract class LoopEmitter {
             }
         }
         steps(Level.ROW, null);
-        elements();
+        elements(part);
         for (int k = 0; k < blocks; k++) {
             code.lload(offsets[k]).lload(rowBytes[k]).ladd().lstore(offsets[k]);
         }
@@ -139,11 +154,20 @@ abstract class LoopEmitter {
         code.labelBinding(end).return_();
     }
 
+    /** The class's name, by which {@link FirstCompiler} knows it. */
+    abstract String className();
+
     /** What is made before everything else. */
     abstract void begin();
 
-    /** The loop over one row. */
-    abstract void elements();
+    /** The names of the methods a row is divided among: small ones are sooner compiled. */
+    abstract List<String> parts();
+
+    /** Jumps to {@code end} when rows of the length in local {@code n} have no such part. */
+    abstract void skip(String part, int n, Label end);
+
+    /** The part of one row. */
+    abstract void elements(String part);
 
     /** Pushes the element of input {@code k} at {@code at}, or the only one where that is null. */
     abstract void load(int k, Object at);
@@ -151,7 +175,7 @@ abstract class LoopEmitter {
     /** Takes the value on the stack, of step {@code root}, to output {@code k}. */
     abstract void store(int k, int root, Object at);
 
-    /** Pushes a constant or parameter, known to lie on the stack as a double where {@code given}. */
+    /** Pushes a constant as a lane value. */
     abstract void broadcast(double value);
 
     /** Replaces the double on the stack by a lane value. */
@@ -180,11 +204,6 @@ abstract class LoopEmitter {
 
     final int local(TypeKind kind) {
         return code.allocateLocal(kind);
-    }
-
-    /** Pushes the segment and byte offset of a block's current row. */
-    final void rowStart(int k) {
-        code.aload(segments[k]).lload(offsets[k]);
     }
 
     final void pushSegment(int k) {

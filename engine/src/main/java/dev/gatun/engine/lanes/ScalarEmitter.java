@@ -14,9 +14,12 @@ import dev.gatun.engine.lanes.Program.Step;
 import java.lang.classfile.Label;
 import java.lang.classfile.Opcode;
 import java.lang.classfile.TypeKind;
+import java.lang.classfile.instruction.OperatorInstruction;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.List;
 import java.util.stream.IntStream;
 
 /** Loops over one element at a time: any types, any strides. A mask is an int, 0 or 1. */
@@ -60,6 +63,11 @@ final class ScalarEmitter extends LoopEmitter {
     }
 
     @Override
+    String className() {
+        return "PlainLoop";
+    }
+
+    @Override
     void begin() {
         for (int k = 0; k < stepBytes.length; k++) {
             if (form.access().get(k) == Access.STRIDED) {
@@ -71,7 +79,17 @@ final class ScalarEmitter extends LoopEmitter {
     }
 
     @Override
-    void elements() {
+    List<String> parts() {
+        return List.of("all");
+    }
+
+    @Override
+    void skip(String part, int n, Label end) {
+        // every row has one
+    }
+
+    @Override
+    void elements(String part) {
         Label next = code.newLabel();
         Label end = code.newLabel();
         code.iconst_0().istore(element);
@@ -192,9 +210,9 @@ final class ScalarEmitter extends LoopEmitter {
         }
     }
 
-    private java.lang.classfile.instruction.OperatorInstruction instruction(
+    private OperatorInstruction instruction(
             Opcode ints, Opcode longs, Opcode floats, Opcode doubles) {
-        return java.lang.classfile.instruction.OperatorInstruction.of(switch (lane) {
+        return OperatorInstruction.of(switch (lane) {
             case INT -> ints;
             case LONG -> longs;
             case FLOAT -> floats;
@@ -204,7 +222,7 @@ final class ScalarEmitter extends LoopEmitter {
 
     private void math(String name, int arity) {
         ClassDesc[] operands = new ClassDesc[arity];
-        java.util.Arrays.fill(operands, number);
+        Arrays.fill(operands, number);
         code.invokestatic(MATH, name, MethodTypeDesc.of(number, operands));
     }
 
@@ -224,9 +242,9 @@ final class ScalarEmitter extends LoopEmitter {
         // A NaN must come out as "no" (NE: as "yes"), so less-than asks for +1 and greater-than for -1.
         boolean less = op == Op.LT || op == Op.LE;
         switch (lane) {
-            case FLOAT -> code.with(java.lang.classfile.instruction.OperatorInstruction.of(
+            case FLOAT -> code.with(OperatorInstruction.of(
                     less ? Opcode.FCMPG : Opcode.FCMPL));
-            case DOUBLE -> code.with(java.lang.classfile.instruction.OperatorInstruction.of(
+            case DOUBLE -> code.with(OperatorInstruction.of(
                     less ? Opcode.DCMPG : Opcode.DCMPL));
             case LONG -> code.lcmp();
             default -> code.invokestatic(desc(Integer.class), "compare", MethodTypeDesc.of(CD_int, CD_int, CD_int));

@@ -20,7 +20,7 @@ import java.util.function.Function;
 final class Stages implements Loop {
 
     /** Steps in one loop: under 8,000 bytes of code, the JVM's limit for methods it compiles. */
-    static final int MOST_STEPS = 250;
+    static final int MOST_STEPS = 300;
 
     private static final int PIECE = 1024;
     private static final ThreadLocal<MemorySegment> SCRATCH = ThreadLocal.withInitial(() -> MemorySegment.NULL);
@@ -37,8 +37,9 @@ final class Stages implements Loop {
         List<Step> steps = form.program().steps();
         int[] last = lastUses(form.program());
         Map<Integer, Integer> kept = new HashMap<>();       // step to temporary
-        for (int from = 0; from < steps.size(); from += MOST_STEPS) {
-            int to = Math.min(from + MOST_STEPS, steps.size());
+        int to;
+        for (int from = 0; from < steps.size(); from = to) {
+            to = end(from, last);
             Cut cut = new Cut(kept);
             for (int i = from; i < to; i++) {
                 if (!steps.get(i).leaf()) {
@@ -73,6 +74,26 @@ final class Stages implements Loop {
         int outputs = form.in().size() + temporaries;
         stages.replaceAll(s -> new Stage(
                 s.loop, Arrays.stream(s.blocks).map(b -> b < 0 ? outputs - 1 - b : b).toArray()));
+    }
+
+    /** Where the stage that starts at a step ends: where least is handed on. */
+    private static int end(int from, int[] last) {
+        if (last.length - from <= MOST_STEPS) {
+            return last.length;
+        }
+        int best = 0;
+        int fewest = Integer.MAX_VALUE;
+        for (int to = from + MOST_STEPS / 2; to <= from + MOST_STEPS; to++) {
+            int live = 0;
+            for (int i = 0; i < to; i++) {
+                live += last[i] >= to ? 1 : 0;
+            }
+            if (live <= fewest) {
+                best = to;
+                fewest = live;
+            }
+        }
+        return best;
     }
 
     static Loop of(LaneCompiler.Form form, Function<LaneCompiler.Form, Loop> emitter) {

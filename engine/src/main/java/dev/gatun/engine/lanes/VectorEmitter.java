@@ -16,6 +16,8 @@ import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /** Loops over vectors of F32 or F64: whole vectors first, then the rest of the row under a mask. */
 final class VectorEmitter extends LoopEmitter {
@@ -31,6 +33,10 @@ final class VectorEmitter extends LoopEmitter {
     private static final ClassDesc ORDER = desc(ByteOrder.class);
     private static final ClassDesc LANES = desc(Lanes.class);
     private static final ClassDesc LAYOUTS = desc(ValueLayout.class);
+
+    /** The vectors that a row fills, and what is left of it. */
+    private static final String WHOLE = "whole";
+    private static final String REST = "rest";
 
     private final boolean single;
     private final int length;
@@ -55,6 +61,11 @@ final class VectorEmitter extends LoopEmitter {
     }
 
     @Override
+    String className() {
+        return "FastLoop";
+    }
+
+    @Override
     void begin() {
         full = local(TypeKind.INT);
         position = local(TypeKind.LONG);
@@ -63,24 +74,38 @@ final class VectorEmitter extends LoopEmitter {
     }
 
     @Override
-    void elements() {
-        int i = code.allocateLocal(TypeKind.INT);
-        Label next = code.newLabel();
-        Label rest = code.newLabel();
-        Label end = code.newLabel();
-        code.iconst_0().istore(i);
-        code.labelBinding(next).iload(i).iload(full).if_icmpge(rest);
-        code.iload(i).i2l().loadConstant((long) bytes).lmul().lstore(position);
-        steps(Level.ELEMENT, false);
-        code.iinc(i, length).goto_(next);
+    List<String> parts() {
+        return List.of(WHOLE, REST);
+    }
 
-        code.labelBinding(rest).iload(full).iload(N).if_icmpge(end);
-        species();
-        code.iload(full).iload(N)
-                .invokeinterface(SPECIES, "indexInRange", MethodTypeDesc.of(MASK, CD_int, CD_int)).astore(tail);
-        code.iload(full).i2l().loadConstant((long) bytes).lmul().lstore(position);
-        steps(Level.ELEMENT, true);
-        code.labelBinding(end);
+    @Override
+    void skip(String part, int n, Label end) {
+        if (part.equals(WHOLE)) {
+            code.iload(n).loadConstant(length).if_icmplt(end);
+        } else {
+            code.iload(n).loadConstant(length - 1).iand().ifeq(end);
+        }
+    }
+
+    @Override
+    void elements(String part) {
+        if (part.equals(WHOLE)) {
+            int i = code.allocateLocal(TypeKind.INT);
+            Label next = code.newLabel();
+            Label end = code.newLabel();
+            code.iconst_0().istore(i);
+            code.labelBinding(next).iload(i).iload(full).if_icmpge(end);
+            code.iload(i).i2l().loadConstant((long) bytes).lmul().lstore(position);
+            steps(Level.ELEMENT, false);
+            code.iinc(i, length).goto_(next);
+            code.labelBinding(end);
+        } else {
+            species();
+            code.iload(full).iload(N)
+                    .invokeinterface(SPECIES, "indexInRange", MethodTypeDesc.of(MASK, CD_int, CD_int)).astore(tail);
+            code.iload(full).i2l().loadConstant((long) bytes).lmul().lstore(position);
+            steps(Level.ELEMENT, true);
+        }
     }
 
     private void species() {
@@ -147,7 +172,7 @@ final class VectorEmitter extends LoopEmitter {
     int[] operands(Op op) {
         return switch (op) {
             case SELECT -> new int[] {2, 1, 0};
-            default -> java.util.stream.IntStream.range(0, op.arity).toArray();
+            default -> IntStream.range(0, op.arity).toArray();
         };
     }
 
