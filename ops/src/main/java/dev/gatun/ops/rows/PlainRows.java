@@ -154,7 +154,7 @@ final class PlainRows implements RowSteps {
             MemorySegment x, long xAt, float mean, float scale, MemorySegment w, long wAt, MemorySegment g, long gAt,
             float c, float d, MemorySegment dx, long dxAt, int n) {
         for (int i = 0; i < n; i++) {
-            float h = Math.fma(g.get(F, gAt + i * 4L), w.get(F, wAt + i * 4L), -c);
+            float h = g.get(F, gAt + i * 4L) * w.get(F, wAt + i * 4L) - c;
             dx.set(F, dxAt + i * 4L, scale * Math.fma(x.get(F, xAt + i * 4L) - mean, -d, h));
         }
     }

@@ -17,6 +17,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -37,6 +38,12 @@ public final class VectorRows implements RowSteps {
     private static final FloatVector E2 = FloatVector.broadcast(S, PlainRows.E2);
     private static final FloatVector E3 = FloatVector.broadcast(S, PlainRows.E3);
     private static final FloatVector E4 = FloatVector.broadcast(S, PlainRows.E4);
+
+    // Lanes are added half to half by hand: reduceLanes(ADD) has one order while it is interpreted, another once compiled.
+    private static final VectorShuffle<Float> HALF = VectorShuffle.iota(S, STEP / 2, 1, true);
+    private static final VectorShuffle<Float> QUARTER = VectorShuffle.iota(S, STEP / 4, 1, true);
+    private static final VectorShuffle<Float> EIGHTH = VectorShuffle.iota(S, STEP / 8, 1, true);
+    private static final VectorShuffle<Float> SIXTEENTH = VectorShuffle.iota(S, STEP / 16, 1, true);
 
     private VectorRows() {}
 
@@ -83,7 +90,12 @@ public final class VectorRows implements RowSteps {
             even = even.add(fromMemorySegment(S, xs, at, NATIVE));
         }
         odd = odd.add(fromMemorySegment(S, xs, end, NATIVE, rest));
-        return even.add(odd).reduceLanes(ADD);
+        FloatVector sum = even.add(odd);
+        sum = sum.add(sum.rearrange(HALF));
+        sum = sum.add(sum.rearrange(QUARTER));
+        sum = STEP < 8 ? sum : sum.add(sum.rearrange(EIGHTH));
+        sum = STEP < 16 ? sum : sum.add(sum.rearrange(SIXTEENTH));
+        return sum.lane(0);
     }
 
     @Override
@@ -110,7 +122,12 @@ public final class VectorRows implements RowSteps {
         }
         FloatVector last = fromMemorySegment(S, xs, end, NATIVE, rest).sub(mean);
         odd = odd.lanewise(ADD, last.mul(last), rest);
-        return even.add(odd).reduceLanes(ADD);
+        FloatVector sum = even.add(odd);
+        sum = sum.add(sum.rearrange(HALF));
+        sum = sum.add(sum.rearrange(QUARTER));
+        sum = STEP < 8 ? sum : sum.add(sum.rearrange(EIGHTH));
+        sum = STEP < 16 ? sum : sum.add(sum.rearrange(SIXTEENTH));
+        return sum.lane(0);
     }
 
     @Override
@@ -134,7 +151,12 @@ public final class VectorRows implements RowSteps {
             even = fromMemorySegment(S, xs, at, NATIVE).fma(fromMemorySegment(S, ys, at, NATIVE), even);
         }
         odd = fromMemorySegment(S, xs, end, NATIVE, rest).fma(fromMemorySegment(S, ys, end, NATIVE, rest), odd);
-        return even.add(odd).reduceLanes(ADD);
+        FloatVector sum = even.add(odd);
+        sum = sum.add(sum.rearrange(HALF));
+        sum = sum.add(sum.rearrange(QUARTER));
+        sum = STEP < 8 ? sum : sum.add(sum.rearrange(EIGHTH));
+        sum = STEP < 16 ? sum : sum.add(sum.rearrange(SIXTEENTH));
+        return sum.lane(0);
     }
 
     @Override
@@ -163,7 +185,12 @@ public final class VectorRows implements RowSteps {
         }
         FloatVector last = fromMemorySegment(S, gs, end, NATIVE, rest).mul(fromMemorySegment(S, ws, end, NATIVE, rest));
         odd = last.fma(fromMemorySegment(S, xs, end, NATIVE, rest).sub(mean), odd);
-        return even.add(odd).reduceLanes(ADD);
+        FloatVector sum = even.add(odd);
+        sum = sum.add(sum.rearrange(HALF));
+        sum = sum.add(sum.rearrange(QUARTER));
+        sum = STEP < 8 ? sum : sum.add(sum.rearrange(EIGHTH));
+        sum = STEP < 16 ? sum : sum.add(sum.rearrange(SIXTEENTH));
+        return sum.lane(0);
     }
 
     @Override
@@ -205,7 +232,11 @@ public final class VectorRows implements RowSteps {
             value.intoMemorySegment(ys, end, NATIVE, rest);
             sums = sums.lanewise(ADD, value, rest);
         }
-        return sums.reduceLanes(ADD);
+        sums = sums.add(sums.rearrange(HALF));
+        sums = sums.add(sums.rearrange(QUARTER));
+        sums = STEP < 8 ? sums : sums.add(sums.rearrange(EIGHTH));
+        sums = STEP < 16 ? sums : sums.add(sums.rearrange(SIXTEENTH));
+        return sums.lane(0);
     }
 
     @Override
@@ -368,18 +399,19 @@ public final class VectorRows implements RowSteps {
         MemorySegment gs = g.asSlice(gAt, n * 4L);
         MemorySegment dxs = dx.asSlice(dxAt, n * 4L);
         int full = S.loopBound(n);
+        // Products are rounded before c is taken off, as they were in c: a row of one number has a gradient of zero.
         FloatVector minusC = FloatVector.broadcast(S, -c);
         FloatVector minusD = FloatVector.broadcast(S, -d);
         for (int i = 0; i < full; i += STEP) {
             long at = i * 4L;
-            FloatVector h = fromMemorySegment(S, gs, at, NATIVE).fma(fromMemorySegment(S, ws, at, NATIVE), minusC);
+            FloatVector h = fromMemorySegment(S, gs, at, NATIVE).mul(fromMemorySegment(S, ws, at, NATIVE)).add(minusC);
             FloatVector centred = fromMemorySegment(S, xs, at, NATIVE).sub(mean);
             centred.fma(minusD, h).mul(scale).intoMemorySegment(dxs, at, NATIVE);
         }
         if (full < n) {
             VectorMask<Float> rest = S.indexInRange(full, n);
             long end = full * 4L;
-            FloatVector h = fromMemorySegment(S, gs, end, NATIVE, rest).fma(fromMemorySegment(S, ws, end, NATIVE, rest), minusC);
+            FloatVector h = fromMemorySegment(S, gs, end, NATIVE, rest).mul(fromMemorySegment(S, ws, end, NATIVE, rest)).add(minusC);
             FloatVector centred = fromMemorySegment(S, xs, end, NATIVE, rest).sub(mean);
             centred.fma(minusD, h).mul(scale).intoMemorySegment(dxs, end, NATIVE, rest);
         }
