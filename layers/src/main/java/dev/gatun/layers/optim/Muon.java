@@ -84,9 +84,14 @@ public final class Muon implements Optimizer {
     private void move(Tensor parameter, Tensor g, Tensor momentum, double rate) {
         Mix blend = new Mix(settings.momentum, 1 - settings.momentum);
         Dispatch.overwrite(blend, List.of(momentum, g), List.of(momentum));
-        Tensor u = newtonSchulz(settings.nesterov ? blend.apply(momentum, g) : momentum, settings.newtonSchulzSteps, EPS);
-        double scale = Math.sqrt(Math.max(1, (double) parameter.dim(0) / parameter.dim(1)));
-        Dispatch.overwrite(new Mix(1 - rate * settings.decay, -rate * scale), List.of(parameter, u), List.of(parameter));
+        Dispatch.overwrite(new Mix(1 - rate * settings.decay, -rate), List.of(parameter, update(momentum, g, settings)), List.of(parameter));
+    }
+
+    /** What a step subtracts from a matrix, {@code rate} times: {@code sqrt(max(1, rows / columns)) NS5(u)}, from the momentum after g. */
+    public static Tensor update(Tensor momentum, Tensor g, Settings settings) {
+        Tensor u = settings.nesterov ? new Mix(settings.momentum, 1 - settings.momentum).apply(momentum, g) : momentum;
+        double scale = Math.sqrt(Math.max(1, (double) g.dim(0) / g.dim(1)));
+        return newtonSchulz(u, settings.newtonSchulzSteps, EPS).mul(scale);
     }
 
     @Override
