@@ -7,7 +7,7 @@ import dev.gatun.engine.DType;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
-import java.io.File;
+import dev.gatun.layers.Child;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -55,11 +55,7 @@ class AtomicFileTest {
     void a_kill_while_saving_leaves_the_file_before() throws Exception {
         Path file = folder.resolve("model.safetensors");
         Safetensors.write(file, Map.of("x", Tensor.of(DType.F32, 1, 2)));
-        String classPath = String.join(File.pathSeparator, System.getProperty("java.class.path"),
-                System.getProperty("jdk.module.path", ""));
-        Process child = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp", classPath + File.pathSeparator + Path.of("target/test-classes").toAbsolutePath(), Saver.class.getName(), file.toString())
-                .redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        Process child = Child.start(List.of(), Saver.class, file.toString());
         assertEquals("half", child.inputReader().readLine());
         child.destroyForcibly().waitFor();
         try (Safetensors read = Safetensors.open(file)) {
