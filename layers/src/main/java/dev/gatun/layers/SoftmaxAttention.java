@@ -1,6 +1,7 @@
 package dev.gatun.layers;
 
 import static dev.gatun.ops.sequence.Attention.attention;
+import static dev.gatun.ops.sequence.Rope.rope;
 
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Shape;
@@ -204,7 +205,7 @@ public final class SoftmaxAttention implements SequenceLayer<SoftmaxAttention.St
     }
 
     private Tensor rotated(Tensor x, long position) {
-        return config.ropeBase == 0 || config.rotated == 0 ? x : Rotation.rope(x, position, config.ropeBase, config.rotated);
+        return config.ropeBase == 0 || config.rotated == 0 ? x : rope(x, position, config.ropeBase, config.rotated);
     }
 
     private static Tensor normed(RmsNorm norm, Tensor x) {
