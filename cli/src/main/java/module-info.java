@@ -3,6 +3,7 @@ module dev.gatun.cli {
     requires dev.gatun.bench;
     requires info.picocli;
     requires java.desktop;
+    requires jdk.incubator.vector;
     requires me.tongfei.progressbar;
     requires VectorGraphics2D;
     requires xchart;

@@ -1,0 +1,33 @@
+package dev.gatun.cli;
+
+import dev.gatun.engine.Backend;
+import dev.gatun.engine.Parallel;
+import dev.gatun.engine.lanes.Lanes;
+import dev.gatun.engine.lanes.VectorApi;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+
+/** Says what the engine found on this machine. */
+@Command(name = "doctor", mixinStandardHelpOptions = true, description = "Says what the engine found on this machine.")
+final class DoctorCommand implements Runnable {
+
+    @Override
+    public void run() {
+        facts().forEach((name, value) -> System.out.printf("%-12s%s%n", name, value));
+    }
+
+    /** The machine's facts and the engine's. */
+    static Map<String, String> facts() {
+        Map<String, String> facts = new LinkedHashMap<>(Machine.facts());
+        facts.put("threads", Integer.toString(Parallel.threads()));
+        facts.put("vectors", VectorApi.present() ? Lanes.F32.vectorBitSize() + " bits" : VectorApi.missing());
+        facts.put("backends", Arrays.stream(Backend.values())
+                .filter(Backend::on)
+                .map(Backend::toString)
+                .collect(Collectors.joining(", ")));
+        return facts;
+    }
+}
