@@ -133,6 +133,19 @@ public final class Warmup<T> {
         return form != null ? form : first();
     }
 
+    /** As {@link #get}, but never waiting: for two forms that give the same bits. */
+    public T now() {
+        if (state == State.COLD) {
+            synchronized (ALL) {
+                if (state == State.COLD) {
+                    start();
+                }
+            }
+        }
+        T form = answer;
+        return form != null ? form : plain;
+    }
+
     /** Whether the fast form is the one to use now; asking starts the warm-up, like {@link #get}. */
     public boolean ready() {
         return get() != plain;

@@ -13,9 +13,11 @@ import jdk.incubator.vector.VectorSpecies;
  */
 public final class Lanes {
 
-    private static final VectorShape SHAPE = shape(System.getProperty("gatun.bits"));
+    private static final VectorShape SHAPE = shape(VectorApi.BITS);
 
+    /** Vectors of floats. */
     public static final VectorSpecies<Float> F32 = VectorSpecies.of(float.class, SHAPE);
+    /** Vectors of doubles. */
     public static final VectorSpecies<Double> F64 = VectorSpecies.of(double.class, SHAPE);
 
     /** The byte order of native memory. */
@@ -25,11 +27,10 @@ public final class Lanes {
 
     private static VectorShape shape(String bits) {
         return switch (bits) {
-            case null -> FloatVector.SPECIES_PREFERRED.vectorShape();
             case "128" -> VectorShape.S_128_BIT;
             case "256" -> VectorShape.S_256_BIT;
             case "512" -> VectorShape.S_512_BIT;
-            default -> throw new IllegalArgumentException("gatun.bits: must be 128, 256 or 512, is " + bits);
+            default -> FloatVector.SPECIES_PREFERRED.vectorShape();
         };
     }
 

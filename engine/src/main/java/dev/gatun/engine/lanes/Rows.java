@@ -2,6 +2,7 @@ package dev.gatun.engine.lanes;
 
 import dev.gatun.engine.DType;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -13,6 +14,10 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class Rows {
 
     private static final int LONGEST = 1 << 30;
+    /** Elements in one call for several rows: a loop may pass over them twice, and then they should still be cached. */
+    private static final int BATCH = 1 << 14;
+    /** More would not fit into the key of a loop, three accesses each. */
+    private static final int MOST_INPUTS = 39;
 
     private final DType lanes;
     private final List<DType> in;
@@ -28,6 +33,9 @@ public final class Rows {
      * @param vectors whether loops may use the Vector API, where it is there and has the types
      */
     public Rows(DType lanes, List<DType> in, List<DType> out, List<Expr> bodies, boolean vectors) {
+        if (in.size() > MOST_INPUTS) {
+            throw new IllegalArgumentException("lanes: at most " + MOST_INPUTS + " inputs, not " + in.size());
+        }
         this.vectors = vectors;
         this.lanes = lanes;
         this.in = List.copyOf(in);
@@ -89,7 +97,7 @@ public final class Rows {
                 length = Math.min(Math.min(n - column, to - from), LONGEST);
             } else {
                 length = n;
-                rows = Math.min(Math.min(size[1] - row[1], (to - from) / n), LONGEST);
+                rows = Math.min(Math.min(size[1] - row[1], (to - from) / n), Math.max(1, BATCH / n));
             }
             if (start != at) {
                 for (int k = 0; k < at.length; k++) {
@@ -135,7 +143,7 @@ public final class Rows {
         }
         if (axes == 0) {
             size[0] = 1;
-            java.util.Arrays.fill(step[0], 1);
+            Arrays.fill(step[0], 1);
             axes = 1;
         }
         return axes;
@@ -167,7 +175,7 @@ public final class Rows {
     }
 
     private Loop emit(long[] inner) {
-        List<Access> access = java.util.Arrays.stream(inner).mapToObj(Access::of).toList();
+        List<Access> access = Arrays.stream(inner).mapToObj(Access::of).toList();
         LaneCompiler.Form form = new LaneCompiler.Form(lanes, in, out, program, access);
         return vectors ? LaneCompiler.loop(form) : LaneCompiler.scalar(form);
     }

@@ -1,10 +1,15 @@
 package dev.gatun.engine.lanes;
 
 import java.lang.System.Logger.Level;
+import java.util.Set;
 
 /** Whether the JVM was started with the Vector API; without it everything works, in scalar loops. */
 public final class VectorApi {
 
+    /** How wide vectors are to be; empty for what the machine prefers. */
+    static final String BITS = System.getProperty("gatun.bits", "");
+
+    private static final Set<String> WIDTHS = Set.of("", "128", "256", "512");
     private static final String MISSING = reason();
 
     static {
@@ -17,6 +22,9 @@ public final class VectorApi {
 
     /** True where vector loops can be made. */
     public static boolean present() {
+        if (!WIDTHS.contains(BITS)) {
+            throw new IllegalArgumentException("gatun.bits: must be 128, 256 or 512, is " + BITS);
+        }
         return MISSING == null;
     }
 

@@ -22,7 +22,7 @@ final class WarmingLoop implements Loop {
     public void run(
             MemorySegment[] blocks, long[] byteOffsets, long[] rowBytes, long[] strides, double[] parameters,
             int rows, int n) {
-        warmup.get().run(blocks, byteOffsets, rowBytes, strides, parameters, rows, n);
+        warmup.now().run(blocks, byteOffsets, rowBytes, strides, parameters, rows, n);
     }
 
     /**
