@@ -30,7 +30,7 @@ final class PlainRows implements RowSteps {
 
     /** {@code exp(x) = 2^k exp(r)}; results below the smallest normal number are 0. */
     private static float exp(float x) {
-        float bounded = Math.min(Math.max(x, LOWEST), HIGHEST);
+        float bounded = x < LOWEST ? LOWEST : x > HIGHEST ? HIGHEST : x;
         float shifted = Math.fma(bounded, LOG2_E, MAGIC);
         float k = shifted - MAGIC;
         float r = Math.fma(k, -LN2_LOW, Math.fma(k, -LN2_HIGH, bounded));
@@ -43,7 +43,8 @@ final class PlainRows implements RowSteps {
     public float max(MemorySegment x, long xAt, int n) {
         float max = Float.NEGATIVE_INFINITY;
         for (int i = 0; i < n; i++) {
-            max = Math.max(max, x.get(F, xAt + i * 4L));
+            float value = x.get(F, xAt + i * 4L);
+            max = value > max ? value : max;
         }
         return max;
     }

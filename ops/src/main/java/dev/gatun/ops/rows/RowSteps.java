@@ -13,7 +13,7 @@ public interface RowSteps {
         return PlainRows.STEPS;
     }
 
-    /** The largest; NaN when there is one, {@code -inf} of nothing. */
+    /** The largest, NaNs passed over; {@code -inf} of nothing. */
     float max(MemorySegment x, long xAt, int n);
 
     /** {@code sum of x}. */
