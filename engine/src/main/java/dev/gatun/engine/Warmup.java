@@ -50,9 +50,9 @@ public final class Warmup<T> {
     private static final long TURN_NANOS = 5_000_000;
     /** Rounds without a better time after which a form is taken to have been compiled. */
     private static final int SETTLED = 12;
-    /** A form counts as one that stays slow after so many runs, if they also took so long. */
+    /** A form counts as one that stays slow after so many runs, if they also took so long; twice as long for each next one. */
     private static final int PATIENCE_RUNS = 600;
-    private static final long PATIENCE_NANOS = 3_000_000_000L;
+    private static final long PATIENCE_NANOS = 4_000_000_000L;
     private static final int ATTEMPTS = 5;
     /** Timing noise: a fast form need not win, it must not lose. */
     private static final double TOLERANCE = 1.1;
@@ -289,7 +289,7 @@ public final class Warmup<T> {
                     }
                     return false;
                 }
-                if (fastTime.runs > patienceRuns && fastTime.total > patienceNanos) {
+                if (fastTime.runs > patienceRuns && fastTime.total > patienceNanos << made - 1) {
                     if (made == ATTEMPTS) {
                         synchronized (ALL) {
                             end(State.PLAIN, "the fast form stayed slow: " + fastTime.best + " ns against " + plainTime.best);

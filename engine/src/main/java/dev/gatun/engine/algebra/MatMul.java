@@ -1,6 +1,7 @@
 package dev.gatun.engine.algebra;
 
 import dev.gatun.engine.Args;
+import dev.gatun.engine.Backend;
 import dev.gatun.engine.Backward;
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Elementwise;
@@ -14,17 +15,20 @@ import dev.gatun.engine.Tensor;
 import dev.gatun.engine.Warmup;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.function.ToLongFunction;
 
 /** {@code y[…, m, n] = sum over k of a[…, m, k] b[…, k, n]}; leading axes broadcast from the right. */
 public record MatMul() implements Op {
 
     private static final List<Kernel> KERNELS = List.of(
-            Kernel.vector(MatMul::blocks, (a, from, to) -> packed(a, PackedProduct.F32, from, to))
-                    .when(a -> a.isF32() && PackedProduct.answers(PackedProduct.F32))
-                    .strided().warmsItself().costing(a -> Product.of(a).operations() / 100),
-            Kernel.vector(MatMul::blocks, (a, from, to) -> packed(a, PackedProduct.F64, from, to))
-                    .when(a -> a.computesIn(DType.F64) && PackedProduct.answers(PackedProduct.F64))
-                    .strided().warmsItself().costing(a -> Product.of(a).operations() / 50),
+            vector(FewRowsProduct.F32, FewRowsProduct::scratchBytes, 10).when(
+                    a -> a.isF32() && FewRowsProduct.takes(a) && answers(FewRowsProduct.F32)),
+            vector(FewRowsProduct.F64, FewRowsProduct::scratchBytes, 5).when(
+                    a -> a.computesIn(DType.F64) && FewRowsProduct.takes(a) && answers(FewRowsProduct.F64)),
+            vector(PackedProduct.F32, PackedProduct::scratchBytes, 100).when(
+                    a -> a.isF32() && answers(PackedProduct.F32)),
+            vector(PackedProduct.F64, PackedProduct::scratchBytes, 50).when(
+                    a -> a.computesIn(DType.F64) && answers(PackedProduct.F64)),
             Kernel.scalar(MatMul::blocks, MatMul::plainF32).strided().costing(a -> Product.of(a).operations() / 20),
             Kernel.scalar(MatMul::blocks, MatMul::plainF64)
                     .when(a -> a.computesIn(DType.F64)).strided().costing(a -> Product.of(a).operations() / 10),
@@ -59,12 +63,21 @@ public record MatMul() implements Op {
         return a.elements() == 0 ? 0 : Product.of(a).blocks();
     }
 
-    private static void packed(Args a, Warmup<PackedProduct.Form> form, long from, long to) {
-        Product p = Product.of(a);
-        MemorySegment scratch = a.scratch(PackedProduct.scratchBytes(p));
-        for (long block = from; block < to; block++) {
-            form.fast().block(p, a.in(0), a.in(1), a.out(), scratch, block);
-        }
+    /** A kernel of one form; operations a nanosecond are what it reaches about. */
+    private static Kernel vector(Warmup<PackedProduct.Form> form, ToLongFunction<Product> scratchBytes, double operationsPerNano) {
+        return Kernel.vector(MatMul::blocks, (a, from, to) -> {
+            Product p = Product.of(a);
+            MemorySegment scratch = a.scratch(scratchBytes.applyAsLong(p));
+            PackedProduct.Form blocks = form.fast();
+            for (long block = from; block < to; block++) {
+                blocks.block(p, a.in(0), a.in(1), a.out(), scratch, block);
+            }
+        }).strided().warmsItself().costing(a -> Product.of(a).operations() / operationsPerNano);
+    }
+
+    /** Whether a form is the one to use: it is up to speed, or nobody is there to stand in for it. */
+    private static boolean answers(Warmup<PackedProduct.Form> form) {
+        return form.ready() || !Backend.SCALAR.on();
     }
 
     private static void plainF32(Args a, long from, long to) {

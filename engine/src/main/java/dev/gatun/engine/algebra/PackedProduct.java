@@ -1,11 +1,11 @@
 package dev.gatun.engine.algebra;
 
-import dev.gatun.engine.Backend;
 import dev.gatun.engine.Warmup;
 import dev.gatun.engine.lanes.Lanes;
 import dev.gatun.engine.lanes.Tile;
 import dev.gatun.engine.lanes.Tiles;
 import dev.gatun.engine.lanes.Transposer;
+import dev.gatun.engine.lanes.Transposers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -37,24 +37,19 @@ final class PackedProduct {
 
     static final Warmup<Form> F32 = Warmup.of(
             "matmul f32", (p, a, b, c, scratch, block) -> PlainProduct.blockF32(p, a, b, c, block),
-            () -> Fast.form(true), form -> exercise(form, Practice.F32));
+            () -> packed(true), form -> exercise(form, Practice.F32));
     static final Warmup<Form> F64 = Warmup.of(
             "matmul f64", (p, a, b, c, scratch, block) -> PlainProduct.blockF64(p, a, b, c, block),
-            () -> Fast.form(false), form -> exercise(form, Practice.F64));
+            () -> packed(false), form -> exercise(form, Practice.F64));
 
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED;
 
     private PackedProduct() {}
 
-    /** Whether packing is the way to go: it is up to speed, or nobody is there to stand in for it. */
-    static boolean answers(Warmup<Form> form) {
-        return form.ready() || !Backend.SCALAR.on();
-    }
-
     /** Scratch memory that a block needs. */
     static long scratchBytes(Product p) {
-        return Fast.edgeAt(p) + Fast.EDGE_BYTES;
+        return edgeAt(p) + (long) Tiles.TALL * Tiles.PANEL_BYTES;
     }
 
     /** Every kind of tile, edge and packing on little data. */
@@ -92,151 +87,186 @@ final class PackedProduct {
         }
     }
 
-    /** Only loaded where the Vector API is. */
+    /** The fast form: tiles and transposer as constants of one lambda. */
+    private static Form packed(boolean single) {
+        Tile tall = Tiles.tile(single, Tiles.TALL);
+        Tile low = Tiles.tile(single, Tiles.LOW);
+        Transposer transposer = Transposers.transposer(single);
+        return (p, a, b, c, scratch, block) -> block(p, a, b, c, scratch, block, tall, low, transposer);
+    }
+
+    private static long panelsAt(Product p) {
+        return (long) (p.blockRows + Tiles.LOW) * Tiles.STEPS * p.bytes;
+    }
+
+    private static long edgeAt(Product p) {
+        return panelsAt(p) + Fast.GROUP * Fast.PANEL_STRIDE;
+    }
+
+    private static void block(
+            Product p, MemorySegment a, MemorySegment b, MemorySegment c, MemorySegment scratch, long block,
+            Tile tall, Tile low, Transposer transposer) {
+        int rows = p.rowsFrom(p.row(block));
+        int columns = p.columnsFrom(p.column(block));
+        long aAt = p.a(p.matrix(block)) + p.row(block) * p.aRow;
+        long bAt = p.b(p.matrix(block)) + p.column(block) * p.bColumn;
+        long cAt = p.c(p.matrix(block)) + p.row(block) * p.cRow + p.column(block) * p.bytes;
+        long panels = panelsAt(p);
+        long edge = edgeAt(p);
+        int width = Tiles.PANEL_BYTES / p.bytes;
+        long rowBytes = (long) Tiles.STEPS * p.bytes;
+
+        if (p.inner == 0) {
+            for (int row = 0; row < rows; row++) {
+                c.asSlice(cAt + row * p.cRow, (long) columns * p.bytes).fill((byte) 0);
+            }
+        }
+        for (long s = 0; s < p.inner; s += p.steps) {
+            int steps = (int) Math.min(p.steps, p.inner - s);
+            boolean adds = s > 0;
+            packRows(a, aAt + s * p.aInner, p.aRow, p.aInner, rows, steps, scratch, rowBytes, p.bytes, transposer);
+            for (int group = 0; group < columns; group += Fast.GROUP * width) {
+                int groupColumns = Math.min(Fast.GROUP * width, columns - group);
+                packPanels(
+                        b, bAt + s * p.bInner + group * p.bColumn, p.bInner, p.bColumn, steps, groupColumns,
+                        scratch, panels, p.bytes, transposer);
+                for (int column = 0; column < groupColumns; column += width) {
+                    int tileColumns = Math.min(width, groupColumns - column);
+                    long panel = panels + column / width * Fast.PANEL_STRIDE;
+                    int row = 0;
+                    while (row < rows) {
+                        boolean high = rows - row >= Tiles.TALL;
+                        int tileRows = Math.min(high ? Tiles.TALL : Tiles.LOW, rows - row);
+                        long at = cAt + row * p.cRow + (long) (group + column) * p.bytes;
+                        if (tileColumns == width && (high || tileRows == Tiles.LOW)) {
+                            (high ? tall : low).run(
+                                    scratch, row * rowBytes, scratch, panel, c, at, p.cRow, steps, adds);
+                        } else {
+                            (high ? tall : low).run(
+                                    scratch, row * rowBytes, scratch, panel, scratch, edge, Tiles.PANEL_BYTES, steps, false);
+                            finish(scratch, edge, Tiles.PANEL_BYTES, tileRows, tileColumns, c, at, p.cRow, adds, p.bytes);
+                        }
+                        row += high ? Tiles.TALL : Tiles.LOW;
+                    }
+                }
+            }
+        }
+    }
+
+    /** Copies a block of sums to the result, or adds it. */
+    static void finish(
+            MemorySegment tile, long tileAt, long tileRow, int rows, int columns, MemorySegment c, long at, long cRow, boolean adds,
+            int bytes) {
+        for (int row = 0; row < rows; row++) {
+            long from = tileAt + row * tileRow;
+            long to = at + row * cRow;
+            if (!adds) {
+                MemorySegment.copy(tile, from, c, to, (long) columns * bytes);
+            } else if (bytes == Float.BYTES) {
+                for (int i = 0; i < columns; i++) {
+                    c.set(FLOAT, to + i * 4L, tile.get(FLOAT, from + i * 4L) + c.get(FLOAT, to + i * 4L));
+                }
+            } else {
+                for (int i = 0; i < columns; i++) {
+                    c.set(DOUBLE, to + i * 8L, tile.get(DOUBLE, from + i * 8L) + c.get(DOUBLE, to + i * 8L));
+                }
+            }
+        }
+    }
+
+    /** Copies rows of {@code a} to rows that are {@code rowBytes} apart, and zeros up to a whole low tile. */
+    private static void packRows(
+            MemorySegment a, long at, long aRow, long aInner, int rows, int steps, MemorySegment to, long rowBytes,
+            int bytes, Transposer transposer) {
+        if (aInner == bytes) {
+            for (int row = 0; row < rows; row++) {
+                MemorySegment.copy(a, at + row * aRow, to, row * rowBytes, (long) steps * bytes);
+            }
+        } else {
+            transpose(a, at, aRow, aInner, rows, steps, to, 0, rowBytes, bytes, transposer);
+        }
+        int missing = -rows & Tiles.LOW - 1;
+        if (missing > 0) {
+            to.asSlice(rows * rowBytes, missing * rowBytes).fill((byte) 0);
+        }
+    }
+
+    /** Copies columns of {@code b} to panels, and zeros up to a whole panel. */
+    static void packPanels(
+            MemorySegment b, long at, long bInner, long bColumn, int steps, int columns, MemorySegment to, long toAt,
+            int bytes, Transposer transposer) {
+        int width = Tiles.PANEL_BYTES / bytes;
+        int whole = columns / width;
+        int rest = columns % width;
+        if (bColumn == bytes) {
+            Fast.copyPanels(b, at, bInner, steps, whole, to, toAt);
+            if (rest > 0) {
+                Fast.copyPart(b, at + (long) whole * Tiles.PANEL_BYTES, bInner, steps, rest * bytes, to, toAt + whole * Fast.PANEL_STRIDE);
+            }
+            return;
+        }
+        for (int panel = 0; panel < columns; panel += width) {
+            long panelAt = toAt + panel / width * Fast.PANEL_STRIDE;
+            int panelColumns = Math.min(width, columns - panel);
+            if (panelColumns < width) {
+                to.asSlice(panelAt, (long) steps * Tiles.PANEL_BYTES).fill((byte) 0);
+            }
+            // A panel's column is contiguous in b, so seen as rows of b transposed this is the same turn as for a.
+            transpose(b, at + panel * bColumn, bInner, bColumn, steps, panelColumns, to, panelAt, Tiles.PANEL_BYTES, bytes, transposer);
+        }
+    }
+
+    /**
+     * Copies {@code rows x columns} elements that lie {@code rowStride} and {@code columnStride} apart to rows without
+     * gaps. Where the rows are neighbours, whole squares go through registers, the rest one by one.
+     */
+    private static void transpose(
+            MemorySegment from, long at, long rowStride, long columnStride, int rows, int columns, MemorySegment to,
+            long toAt, long toRow, int bytes, Transposer transposer) {
+        int side = Tiles.PANEL_BYTES / Tiles.VECTORS / bytes;
+        int wholeRows = rowStride == bytes ? rows - rows % side : 0;
+        int wholeColumns = rowStride == bytes ? columns - columns % side : 0;
+        for (int column = 0; column < wholeColumns; column += side) {
+            transposer.run(
+                    from, at + column * columnStride, columnStride, (long) side * bytes,
+                    to, toAt + (long) column * bytes, toRow, side * toRow, wholeRows / side);
+        }
+        copy(from, at, rowStride, columnStride, 0, wholeRows, wholeColumns, columns, to, toAt, toRow, bytes);
+        copy(from, at, rowStride, columnStride, wholeRows, rows, 0, columns, to, toAt, toRow, bytes);
+    }
+
+    /** Copies part of a block with any strides to rows without gaps. */
+    static void copy(
+            MemorySegment from, long at, long rowStride, long columnStride, int row, int rowEnd, int column,
+            int columnEnd, MemorySegment to, long toAt, long toRow, int bytes) {
+        for (int r = row; r < rowEnd; r++) {
+            long source = at + r * rowStride;
+            long target = toAt + r * toRow;
+            if (bytes == Float.BYTES) {
+                for (int c = column; c < columnEnd; c++) {
+                    to.set(FLOAT, target + c * 4L, from.get(FLOAT, source + c * columnStride));
+                }
+            } else {
+                for (int c = column; c < columnEnd; c++) {
+                    to.set(DOUBLE, target + c * 8L, from.get(DOUBLE, source + c * columnStride));
+                }
+            }
+        }
+    }
+
+    /** Vector loops, and what is known only where there are vectors. */
     private static final class Fast {
+
+        /** Panels of {@code b} that are packed together: a row of them is long enough to be fetched ahead. */
+        static final int GROUP = 8;
+        /** Panels are a little further apart than they are large, or their rows would compete for the same cache sets. */
+        static final long PANEL_STRIDE = (long) Tiles.STEPS * Tiles.PANEL_BYTES + 128;
 
         private static final VectorSpecies<Float> S = Lanes.F32;
         private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
         private static final int VECTOR = S.vectorByteSize();
 
-        /** Panels of {@code b} that are packed together: a row of them is long enough to be fetched ahead. */
-        private static final int GROUP = 8;
-        /** Panels are a little further apart than they are large, or their rows would compete for the same cache sets. */
-        private static final long PANEL_STRIDE = (long) Tiles.STEPS * Tiles.PANEL_BYTES + 128;
-        static final long EDGE_BYTES = (long) Tiles.TALL * Tiles.PANEL_BYTES;
-
-        static Form form(boolean single) {
-            Tile tall = Tiles.tile(single, Tiles.TALL, false);
-            Tile tallAdds = Tiles.tile(single, Tiles.TALL, true);
-            Tile low = Tiles.tile(single, Tiles.LOW, false);
-            Tile lowAdds = Tiles.tile(single, Tiles.LOW, true);
-            Transposer transposer = Tiles.transposer(single);
-            return (p, a, b, c, scratch, block) ->
-                    block(p, a, b, c, scratch, block, tall, tallAdds, low, lowAdds, transposer);
-        }
-
-        static long bAt(Product p) {
-            return (long) (p.blockRows + Tiles.LOW) * Tiles.STEPS * p.bytes;
-        }
-
-        static long edgeAt(Product p) {
-            return bAt(p) + GROUP * PANEL_STRIDE;
-        }
-
-        private static void block(
-                Product p, MemorySegment a, MemorySegment b, MemorySegment c, MemorySegment scratch, long block,
-                Tile tall, Tile tallAdds, Tile low, Tile lowAdds, Transposer transposer) {
-            int rows = p.rowsFrom(p.row(block));
-            int columns = p.columnsFrom(p.column(block));
-            long aAt = p.a(p.matrix(block)) + p.row(block) * p.aRow;
-            long bAt = p.b(p.matrix(block)) + p.column(block) * p.bColumn;
-            long cAt = p.c(p.matrix(block)) + p.row(block) * p.cRow + p.column(block) * p.bytes;
-            long panels = bAt(p);
-            long edge = edgeAt(p);
-            int width = Tiles.PANEL_BYTES / p.bytes;
-            long rowBytes = (long) Tiles.STEPS * p.bytes;
-
-            if (p.inner == 0) {
-                for (int row = 0; row < rows; row++) {
-                    c.asSlice(cAt + row * p.cRow, (long) columns * p.bytes).fill((byte) 0);
-                }
-            }
-            for (long s = 0; s < p.inner; s += p.steps) {
-                int steps = (int) Math.min(p.steps, p.inner - s);
-                boolean adds = s > 0;
-                packRows(a, aAt + s * p.aInner, p.aRow, p.aInner, rows, steps, scratch, rowBytes, p.bytes, transposer);
-                for (int group = 0; group < columns; group += GROUP * width) {
-                    int groupColumns = Math.min(GROUP * width, columns - group);
-                    packPanels(
-                            b, bAt + s * p.bInner + group * p.bColumn, p.bInner, p.bColumn, steps, groupColumns,
-                            scratch, panels, p.bytes, transposer);
-                    for (int column = 0; column < groupColumns; column += width) {
-                        int tileColumns = Math.min(width, groupColumns - column);
-                        long panel = panels + column / width * PANEL_STRIDE;
-                        int row = 0;
-                        while (row < rows) {
-                            boolean high = rows - row >= Tiles.TALL;
-                            int tileRows = Math.min(high ? Tiles.TALL : Tiles.LOW, rows - row);
-                            long at = cAt + row * p.cRow + (long) (group + column) * p.bytes;
-                            if (tileColumns == width && (high || tileRows == Tiles.LOW)) {
-                                Tile tile = high ? adds ? tallAdds : tall : adds ? lowAdds : low;
-                                tile.run(scratch, row * rowBytes, scratch, panel, c, at, p.cRow, steps);
-                            } else {
-                                (high ? tall : low).run(
-                                        scratch, row * rowBytes, scratch, panel, scratch, edge, Tiles.PANEL_BYTES, steps);
-                                finish(scratch, edge, tileRows, tileColumns, c, at, p.cRow, adds, p.bytes);
-                            }
-                            row += high ? Tiles.TALL : Tiles.LOW;
-                        }
-                    }
-                }
-            }
-        }
-
-        /** Copies the part of an edge tile that exists. */
-        private static void finish(
-                MemorySegment tile, long tileAt, int rows, int columns, MemorySegment c, long at, long cRow, boolean adds,
-                int bytes) {
-            for (int row = 0; row < rows; row++) {
-                long from = tileAt + (long) row * Tiles.PANEL_BYTES;
-                long to = at + row * cRow;
-                if (!adds) {
-                    MemorySegment.copy(tile, from, c, to, (long) columns * bytes);
-                } else if (bytes == Float.BYTES) {
-                    for (int i = 0; i < columns; i++) {
-                        c.set(FLOAT, to + i * 4L, tile.get(FLOAT, from + i * 4L) + c.get(FLOAT, to + i * 4L));
-                    }
-                } else {
-                    for (int i = 0; i < columns; i++) {
-                        c.set(DOUBLE, to + i * 8L, tile.get(DOUBLE, from + i * 8L) + c.get(DOUBLE, to + i * 8L));
-                    }
-                }
-            }
-        }
-
-        /** Copies rows of {@code a} to rows that are {@code rowBytes} apart, and zeros up to a whole low tile. */
-        private static void packRows(
-                MemorySegment a, long at, long aRow, long aInner, int rows, int steps, MemorySegment to, long rowBytes,
-                int bytes, Transposer transposer) {
-            if (aInner == bytes) {
-                for (int row = 0; row < rows; row++) {
-                    MemorySegment.copy(a, at + row * aRow, to, row * rowBytes, (long) steps * bytes);
-                }
-            } else {
-                transpose(a, at, aRow, aInner, rows, steps, to, 0, rowBytes, bytes, transposer);
-            }
-            int missing = -rows & Tiles.LOW - 1;
-            if (missing > 0) {
-                to.asSlice(rows * rowBytes, missing * rowBytes).fill((byte) 0);
-            }
-        }
-
-        /** Copies columns of {@code b} to panels, and zeros up to a whole panel. */
-        private static void packPanels(
-                MemorySegment b, long at, long bInner, long bColumn, int steps, int columns, MemorySegment to, long toAt,
-                int bytes, Transposer transposer) {
-            int width = Tiles.PANEL_BYTES / bytes;
-            int whole = columns / width;
-            int rest = columns % width;
-            if (bColumn == bytes) {
-                copyPanels(b, at, bInner, steps, whole, to, toAt);
-                if (rest > 0) {
-                    copyPart(b, at + (long) whole * Tiles.PANEL_BYTES, bInner, steps, rest * bytes, to, toAt + whole * PANEL_STRIDE);
-                }
-                return;
-            }
-            for (int panel = 0; panel < columns; panel += width) {
-                long panelAt = toAt + panel / width * PANEL_STRIDE;
-                int panelColumns = Math.min(width, columns - panel);
-                if (panelColumns < width) {
-                    to.asSlice(panelAt, (long) steps * Tiles.PANEL_BYTES).fill((byte) 0);
-                }
-                // A panel's column is contiguous in b, so seen as rows of b transposed this is the same turn as for a.
-                transpose(b, at + panel * bColumn, bInner, bColumn, steps, panelColumns, to, panelAt, Tiles.PANEL_BYTES, bytes, transposer);
-            }
-        }
-
-        private static void copyPanels(
+        static void copyPanels(
                 MemorySegment b, long at, long bInner, int steps, int panels, MemorySegment to, long toAt) {
             for (int step = 0; step < steps; step++) {
                 MemorySegment row = b.asSlice(at + step * bInner, (long) panels * Tiles.PANEL_BYTES);
@@ -252,55 +282,17 @@ final class PackedProduct {
             }
         }
 
-        private static void copyPart(
+        static void copyPart(
                 MemorySegment b, long at, long bInner, int steps, int partBytes, MemorySegment to, long toAt) {
             VectorMask<Float> leftPart = S.indexInRange(0, partBytes / Float.BYTES);
             VectorMask<Float> rightPart = S.indexInRange(S.length(), partBytes / Float.BYTES);
-            boolean wide = partBytes > VECTOR;
             for (int step = 0; step < steps; step++) {
                 long load = at + step * bInner;
                 long store = toAt + (long) step * Tiles.PANEL_BYTES;
                 FloatVector left = FloatVector.fromMemorySegment(S, b, load, NATIVE, leftPart);
-                FloatVector right = wide ? FloatVector.fromMemorySegment(S, b, load + VECTOR, NATIVE, rightPart) : FloatVector.zero(S);
+                FloatVector right = FloatVector.fromMemorySegment(S, b, load + VECTOR, NATIVE, rightPart);
                 left.intoMemorySegment(to, store, NATIVE);
                 right.intoMemorySegment(to, store + VECTOR, NATIVE);
-            }
-        }
-
-        /**
-         * Copies {@code rows x columns} elements that lie {@code rowStride} and {@code columnStride} apart to rows without
-         * gaps. Where the rows are neighbours, whole squares go through registers, the rest one by one.
-         */
-        private static void transpose(
-                MemorySegment from, long at, long rowStride, long columnStride, int rows, int columns, MemorySegment to,
-                long toAt, long toRow, int bytes, Transposer transposer) {
-            int side = VECTOR / bytes;
-            int wholeRows = rowStride == bytes ? rows - rows % side : 0;
-            int wholeColumns = rowStride == bytes ? columns - columns % side : 0;
-            for (int column = 0; column < wholeColumns; column += side) {
-                transposer.run(
-                        from, at + column * columnStride, columnStride, VECTOR,
-                        to, toAt + (long) column * bytes, toRow, side * toRow, wholeRows / side);
-            }
-            copy(from, at, rowStride, columnStride, 0, wholeRows, wholeColumns, columns, to, toAt, toRow, bytes);
-            copy(from, at, rowStride, columnStride, wholeRows, rows, 0, columns, to, toAt, toRow, bytes);
-        }
-
-        private static void copy(
-                MemorySegment from, long at, long rowStride, long columnStride, int row, int rowEnd, int column,
-                int columnEnd, MemorySegment to, long toAt, long toRow, int bytes) {
-            for (int r = row; r < rowEnd; r++) {
-                long source = at + r * rowStride;
-                long target = toAt + r * toRow;
-                if (bytes == Float.BYTES) {
-                    for (int c = column; c < columnEnd; c++) {
-                        to.set(FLOAT, target + c * 4L, from.get(FLOAT, source + c * columnStride));
-                    }
-                } else {
-                    for (int c = column; c < columnEnd; c++) {
-                        to.set(DOUBLE, target + c * 8L, from.get(DOUBLE, source + c * columnStride));
-                    }
-                }
             }
         }
     }

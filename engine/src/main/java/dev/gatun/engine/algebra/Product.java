@@ -16,10 +16,10 @@ final class Product {
     static final int STEPS = 256;
 
     /** Largest block: a packed block of {@code a} and a group of panels of {@code b} then share the second cache. */
-    private static final int MOST_ROWS = 512;
+    private static final int MOST_ROWS = 528;
     private static final int MOST_COLUMNS = 1024;
     /** Smallest block: below, packing would cost more than a second thread brings. */
-    private static final int FEWEST_ROWS = 128;
+    private static final int FEWEST_ROWS = 132;
     private static final int FEWEST_COLUMNS = 256;
     private static final int WANTED = 2 * Math.max(2, Runtime.getRuntime().availableProcessors());
 
