@@ -44,7 +44,7 @@ class AnomalyTest {
         Tensor bad = Tensor.of(DType.F64, Double.NaN, 1);
         try (Anomaly watch = Anomaly.watch("step")) {
             String message = assertThrows(AnomalyException.class, () -> bad.add(1)).getMessage();
-            assertTrue(message.startsWith("addNumber: the result has 1 NaN of 2, which came in with an input"), message);
+            assertTrue(message.startsWith("add: the result has 1 NaN of 2, which came in with an input"), message);
         }
     }
 

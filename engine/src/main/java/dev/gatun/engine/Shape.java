@@ -127,6 +127,19 @@ public final class Shape {
         return new Shape(joined);
     }
 
+    /** Whether this shape fills another by repeating axes of size one, and new axes in front. */
+    public boolean repeatsTo(Shape other) {
+        if (rank() > other.rank()) {
+            return false;
+        }
+        for (int axis = -1; axis >= -rank(); axis--) {
+            if (dim(axis) != 1 && dim(axis) != other.dim(axis)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     @Override
     public boolean equals(Object other) {
         return this == other || other instanceof Shape s && Arrays.equals(dims, s.dims);

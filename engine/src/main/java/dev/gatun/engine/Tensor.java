@@ -176,6 +176,14 @@ public final class Tensor {
         return spec.shape().dim(axis);
     }
 
+    /** The axis counted from the front, for an op; where there is no such axis, the op's name says so. */
+    public int axis(String op, int axis) {
+        if (axis < -shape().rank() || axis >= shape().rank()) {
+            throw new ShapeException(op + ": there is no axis " + axis + " among " + shape().rank() + "\n  x: " + describe());
+        }
+        return shape().axis(axis);
+    }
+
     /** Where the numbers lie. */
     public Device device() {
         return device;
@@ -400,11 +408,11 @@ public final class Tensor {
     public Tensor swap(int a, int b) { return Views.swap(this, a, b); }
     public Tensor transpose() { return Views.swap(this, -2, -1); }
     public Tensor expand(Shape shape) { return Views.expand(this, shape); }
-    public Tensor insertAxis(int axis) { return reshape(shape().insert(axis, 1)); }
+    public Tensor insertAxis(int axis) { return Views.insertAxis(this, axis); }
     public Tensor dropAxis(int axis) { return Views.dropAxis(this, axis); }
     public Tensor slice(int axis, long from, long to) { return slice(axis, from, to, 1); }
     public Tensor slice(int axis, long from, long to, long step) {
-        return new Views.Slice(shape().axis(axis), from, to, step).apply(this);
+        return new Views.Slice(axis("slice", axis), from, to, step).apply(this);
     }
 
     // ---- moving numbers ----
@@ -413,14 +421,14 @@ public final class Tensor {
     public static Tensor concat(int axis, List<Tensor> parts) { return Concat.concat(axis, parts); }
 
     /** The order along an axis turned round. */
-    public Tensor flip(int axis) { return new Indexing.Flip(shape().axis(axis)).apply(this); }
+    public Tensor flip(int axis) { return new Indexing.Flip(axis("flip", axis)).apply(this); }
 
     /** {@code y[…, i, …] = x[…, index[…, i, …], …]}: the index has x's sizes except along the axis. */
-    public Tensor gather(int axis, Tensor index) { return new Indexing.Gather(shape().axis(axis)).apply(this, index); }
+    public Tensor gather(int axis, Tensor index) { return new Indexing.Gather(axis("gather", axis)).apply(this, index); }
 
     /** Zeros of {@code size} along the axis, to which {@code y[…, index[…, i, …], …] += x[…, i, …]} is done in order. */
     public Tensor scatterAdd(int axis, Tensor index, long size) {
-        return new Indexing.ScatterAdd(shape().axis(axis), size).apply(this, index);
+        return new Indexing.ScatterAdd(axis("scatterAdd", axis), size).apply(this, index);
     }
 
     /** This tensor on and below a diagonal of its last two axes, zero above. */
@@ -434,15 +442,15 @@ public final class Tensor {
     /** Sum over axes, which stay with size one; over everything, to a single number, when none is given. */
     public Tensor sum(int... axes) { return Reductions.sum(this, axes); }
     public Tensor mean(int... axes) { return Reductions.mean(this, axes); }
-    public Tensor max(int axis) { return new Max(shape().axis(axis)).apply(this); }
-    public Tensor min(int axis) { return new Max(shape().axis(axis)).apply(neg()).neg(); }
-    public Tensor argmax(int axis) { return new Reductions.ArgMax(shape().axis(axis)).apply(this); }
+    public Tensor max(int axis) { return new Max(axis("max", axis)).apply(this); }
+    public Tensor min(int axis) { return new Max(axis("min", axis)).apply(neg()).neg(); }
+    public Tensor argmax(int axis) { return new Reductions.ArgMax(axis("argmax", axis)).apply(this); }
 
     /** Summed over the axes along which {@code shape} was repeated to get this one: the adjoint of broadcasting. */
     public Tensor sumTo(Shape shape) { return Reductions.sumTo(this, shape); }
 
     /** {@code y[t] = x[0] + … + x[t]} along an axis. */
-    public Tensor cumsum(int axis) { return new Cumulative(shape().axis(axis), false).apply(this); }
+    public Tensor cumsum(int axis) { return new Cumulative(axis("cumsum", axis), false).apply(this); }
 
     // ---- products ----
 

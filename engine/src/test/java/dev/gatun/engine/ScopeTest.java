@@ -103,6 +103,6 @@ class ScopeTest {
                 Scope inner = Scope.open("inner")) {
             Tensor.of(DType.F32, 1).exp().add(1);
         }
-        assertEquals("exp addNumber ", seen.toString());
+        assertEquals("exp add ", seen.toString());
     }
 }

@@ -115,6 +115,11 @@ public final class Activations {
 
     /** {@code c tanh(x / c)}. */
     public record Softcap(double cap) implements Elementwise {
+        public Softcap {
+            if (!(cap > 0)) {
+                throw new IllegalArgumentException("softcap: the cap must be positive, is " + cap);
+            }
+        }
         public Expr body(Expr... x) { return x[0].div(Expr.parameter(0)).tanh().mul(Expr.parameter(0)); }
         public double[] parameters() { return new double[] {cap}; }
         public DType result(DType... in) { return Elementwise.real(in); }

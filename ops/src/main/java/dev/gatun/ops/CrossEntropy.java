@@ -37,6 +37,12 @@ public record CrossEntropy(long ignored, double smoothing) implements Composed {
             Kernel.reference(Args::elements, CrossEntropy::rows));
     private static final ValueLayout.OfFloat F = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
+    public CrossEntropy {
+        if (!(smoothing >= 0 && smoothing <= 1)) {
+            throw new IllegalArgumentException("crossEntropy: the smoothing must be from 0 to 1, is " + smoothing);
+        }
+    }
+
     /** The mean loss of the rows whose target is not {@link #IGNORED}; 0 when all are. */
     public static Tensor crossEntropy(Tensor logits, Tensor target) {
         return crossEntropy(logits, target, 0);

@@ -33,7 +33,7 @@ public record Softmax() implements Op {
 
     /** An op over the last axis, applied along another one. */
     static Tensor alongAxis(Op op, Tensor x, int axis) {
-        int from = x.shape().axis(axis);
+        int from = x.axis(op.name(), axis);
         return from == x.shape().rank() - 1 ? op.apply(x) : op.apply(x.swap(from, -1)).swap(from, -1);
     }
 

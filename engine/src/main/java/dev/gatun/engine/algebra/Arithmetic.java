@@ -62,6 +62,7 @@ public final class Arithmetic {
 
     /** The larger of {@code a} and {@code b}; where they are equal the gradient is shared. */
     public record Maximum() implements Elementwise {
+        public String name() { return "max"; }
         public Expr body(Expr... x) { return x[0].max(x[1]); }
         public List<Tensor> gradient(Backward b) { return larger(b, b.in(0), b.in(1)); }
         public static List<Sample> samples() {
@@ -71,6 +72,7 @@ public final class Arithmetic {
 
     /** The smaller of {@code a} and {@code b}; where they are equal the gradient is shared. */
     public record Minimum() implements Elementwise {
+        public String name() { return "min"; }
         public Expr body(Expr... x) { return x[0].min(x[1]); }
         public List<Tensor> gradient(Backward b) { return larger(b, b.in(1), b.in(0)); }
         public static List<Sample> samples() {
@@ -87,6 +89,7 @@ public final class Arithmetic {
 
     /** {@code a} to the power of {@code b}, for positive {@code a} where the gradient of {@code b} is wanted. */
     public record Power() implements Elementwise {
+        public String name() { return "pow"; }
         public Expr body(Expr... x) { return x[0].pow(x[1]); }
         public DType result(DType... in) { return Elementwise.real(in); }
         public List<Tensor> gradient(Backward b) {
@@ -103,6 +106,7 @@ public final class Arithmetic {
 
     /** {@code x + c}. */
     public record AddNumber(double number) implements Elementwise {
+        public String name() { return "add"; }
         public Expr body(Expr... x) { return x[0].add(Expr.parameter(0)); }
         public double[] parameters() { return new double[] {number}; }
         public List<Tensor> gradient(Backward b) { return List.of(b.g()); }
@@ -111,6 +115,7 @@ public final class Arithmetic {
 
     /** {@code x * c}. */
     public record MulNumber(double number) implements Elementwise {
+        public String name() { return "mul"; }
         public Expr body(Expr... x) { return x[0].mul(Expr.parameter(0)); }
         public double[] parameters() { return new double[] {number}; }
         public List<Tensor> gradient(Backward b) { return List.of(b.g().mul(number)); }
@@ -119,6 +124,7 @@ public final class Arithmetic {
 
     /** {@code x / c}. */
     public record DivNumber(double number) implements Elementwise {
+        public String name() { return "div"; }
         public Expr body(Expr... x) { return x[0].div(Expr.parameter(0)); }
         public double[] parameters() { return new double[] {number}; }
         public List<Tensor> gradient(Backward b) { return List.of(b.g().div(number)); }
@@ -127,6 +133,7 @@ public final class Arithmetic {
 
     /** The larger of {@code x} and a number; the gradient passes where {@code x} is above it. */
     public record MaxNumber(double number) implements Elementwise {
+        public String name() { return "max"; }
         public Expr body(Expr... x) { return x[0].max(Expr.parameter(0)); }
         public double[] parameters() { return new double[] {number}; }
         public List<Tensor> gradient(Backward b) { return List.of(b.g().mul(b.in(0).gt(number).to(b.g().dtype()))); }
@@ -135,6 +142,7 @@ public final class Arithmetic {
 
     /** The smaller of {@code x} and a number; the gradient passes where {@code x} is below it. */
     public record MinNumber(double number) implements Elementwise {
+        public String name() { return "min"; }
         public Expr body(Expr... x) { return x[0].min(Expr.parameter(0)); }
         public double[] parameters() { return new double[] {number}; }
         public List<Tensor> gradient(Backward b) { return List.of(b.g().mul(b.in(0).lt(number).to(b.g().dtype()))); }
@@ -143,6 +151,7 @@ public final class Arithmetic {
 
     /** {@code x} to the power of a number. */
     public record PowNumber(double number) implements Elementwise {
+        public String name() { return "pow"; }
         public Expr body(Expr... x) { return x[0].pow(Expr.parameter(0)); }
         public double[] parameters() { return new double[] {number}; }
         public DType result(DType... in) { return Elementwise.real(in); }

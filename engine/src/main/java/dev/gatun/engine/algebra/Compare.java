@@ -9,6 +9,7 @@ import dev.gatun.engine.Shape;
 import dev.gatun.engine.Tensor;
 import dev.gatun.engine.lanes.Expr;
 import java.util.List;
+import java.util.Locale;
 
 /** Whether a relation holds between {@code a} and {@code b}, as BOOL. A comparison with NaN is false, but for NE. */
 public record Compare(Relation relation) implements Elementwise {
@@ -29,7 +30,14 @@ public record Compare(Relation relation) implements Elementwise {
                 case NE -> a.ne(b);
             };
         }
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
     }
+
+    public String name() { return relation.toString(); }
 
     public Expr body(Expr... x) { return relation.between(x[0], x[1]); }
 
@@ -52,6 +60,7 @@ public record Compare(Relation relation) implements Elementwise {
 
     /** Whether a relation holds between {@code x} and a number. */
     public record WithNumber(Relation relation, double number) implements Elementwise {
+        public String name() { return relation.toString(); }
         public Expr body(Expr... x) { return relation.between(x[0], Expr.parameter(0)); }
         public double[] parameters() { return new double[] {number}; }
         public Object form() { return List.of(WithNumber.class, relation); }

@@ -24,7 +24,7 @@ public final class Reductions {
         if (axes.length == 0) {
             return new Sum(0, x.shape().rank()).apply(x).reshape();
         }
-        int[] sorted = Arrays.stream(axes).map(x.shape()::axis).distinct().sorted().toArray();
+        int[] sorted = Arrays.stream(axes).map(axis -> x.axis("sum", axis)).distinct().sorted().toArray();
         Tensor y = x;
         // Neighbouring axes are one run; the last run goes first, while inner axes are longest.
         for (int last = sorted.length - 1; last >= 0; ) {
@@ -49,7 +49,7 @@ public final class Reductions {
         if (x.shape().equals(shape)) {
             return x;
         }
-        if (!shape.broadcast(x.shape()).equals(x.shape())) {
+        if (!shape.repeatsTo(x.shape())) {
             throw new ShapeException("sumTo: " + shape + " does not repeat to " + x.shape() + "\n  x: " + x.describe());
         }
         int added = x.shape().rank() - shape.rank();
@@ -74,6 +74,11 @@ public final class Reductions {
     public record ArgMax(int axis) implements Op {
 
         private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::elements, ArgMax::elements));
+
+        @Override
+        public String name() {
+            return "argmax";
+        }
 
         @Override
         public List<Spec> infer(Spec... in) {

@@ -50,8 +50,8 @@ public final class Views {
         for (int axis = 0; axis < axes.length; axis++) {
             axes[axis] = axis;
         }
-        int first = x.shape().axis(a);
-        int second = x.shape().axis(b);
+        int first = x.axis("swap", a);
+        int second = x.axis("swap", b);
         if (first == second) {
             return x;
         }
@@ -65,8 +65,17 @@ public final class Views {
         return x.shape().equals(shape) ? x : new Expand(shape).apply(x);
     }
 
+    /** {@code x} with a further axis of size one, which then stands at {@code axis}. */
+    public static Tensor insertAxis(Tensor x, int axis) {
+        if (axis < -x.shape().rank() - 1 || axis > x.shape().rank()) {
+            throw new ShapeException("insertAxis: no place " + axis + " for a further axis among " + x.shape().rank() + "\n  x: " + x.describe());
+        }
+        return reshape(x, x.shape().insert(axis, 1).dims());
+    }
+
     /** {@code x} without an axis of size one. */
     public static Tensor dropAxis(Tensor x, int axis) {
+        x.axis("dropAxis", axis);
         if (x.dim(axis) != 1) {
             throw new ShapeException("dropAxis: axis " + axis + " has size " + x.dim(axis) + ", not 1\n  x: " + x.describe());
         }
@@ -191,7 +200,7 @@ public final class Views {
     public record Expand(Shape shape) implements ViewOp {
         @Override
         public List<Spec> infer(Spec... in) {
-            if (!in[0].shape().broadcast(shape).equals(shape)) {
+            if (!in[0].shape().repeatsTo(shape)) {
                 throw new ShapeException(in[0].shape() + " does not repeat to " + shape);
             }
             return List.of(in[0].with(shape));
@@ -223,7 +232,7 @@ public final class Views {
         public List<Spec> infer(Spec... in) {
             long size = in[0].shape().dim(axis);
             if (from < 0 || to < from || to > size || step < 1) {
-                throw new ShapeException("slice " + from + ".." + to + " with step " + step + " of axis " + axis + ", which has size " + size);
+                throw new ShapeException(from + ".." + to + " with step " + step + " of axis " + axis + ", which has size " + size);
             }
             return List.of(in[0].with(in[0].shape().with(axis, Math.ceilDiv(to - from, step))));
         }

@@ -137,11 +137,11 @@ public record Attention(double scale, boolean causal, long window, long prefix, 
             throw new ShapeException("q, k and v have four axes [B, H, T, D], not "
                     + q.shape().rank() + ", " + k.shape().rank() + " and " + v.shape().rank());
         }
-        same("batch", q.shape().dim(0), "q", k.shape().dim(0), "k");
-        same("batch", q.shape().dim(0), "q", v.shape().dim(0), "v");
-        same("heads", k.shape().dim(1), "k", v.shape().dim(1), "v");
-        same("keys", k.shape().dim(2), "k", v.shape().dim(2), "v");
-        same("key width", q.shape().dim(3), "q", k.shape().dim(3), "k");
+        same("batch sizes", q.shape().dim(0), "q", k.shape().dim(0), "k");
+        same("batch sizes", q.shape().dim(0), "q", v.shape().dim(0), "v");
+        same("numbers of heads", k.shape().dim(1), "k", v.shape().dim(1), "v");
+        same("numbers of keys", k.shape().dim(2), "k", v.shape().dim(2), "v");
+        same("key widths", q.shape().dim(3), "q", k.shape().dim(3), "k");
         long heads = q.shape().dim(1);
         long keyHeads = k.shape().dim(1);
         if (keyHeads == 0 ? heads > 0 : heads % keyHeads != 0) {

@@ -21,6 +21,12 @@ public record NewtonSchulz(int steps, double eps) implements Composed {
     private static final double B = -4.7750;
     private static final double C = 2.0315;
 
+    public NewtonSchulz {
+        if (steps < 0 || !(eps >= 0)) {
+            throw new IllegalArgumentException("newtonSchulz: steps and eps must not be negative, are " + steps + " and " + eps);
+        }
+    }
+
     /** Five steps with {@code eps} 1e-7. */
     public static Tensor newtonSchulz(Tensor x) {
         return newtonSchulz(x, 5, 1e-7);
