@@ -17,6 +17,7 @@ import static dev.gatun.ops.sequence.DecayMatrix.decayMatrix;
 import static dev.gatun.ops.sequence.LinearScan.linearScan;
 import static dev.gatun.ops.sequence.LinearScan.reverseLinearScan;
 import static dev.gatun.ops.sequence.NewtonSchulz.newtonSchulz;
+import static dev.gatun.ops.sequence.Rope.ropeInterleaved;
 
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Key;
@@ -29,6 +30,7 @@ import dev.gatun.layers.optim.Muon;
 import dev.gatun.layers.optim.Optimizer;
 import dev.gatun.ops.Activations;
 import dev.gatun.ops.sequence.CausalConv;
+import dev.gatun.ops.sequence.Rope;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -68,6 +70,7 @@ final class GoldenOps {
             case "linear_scan" -> Map.of("h", c.truth("reverse")
                     ? reverseLinearScan(c.get("in.a"), c.get("in.b"), c.get("in.h0"))
                     : linearScan(c.get("in.a"), c.get("in.b"), c.get("in.h0")));
+            case "rope" -> rope(c);
             case "cross_entropy" -> losses(c);
             case "conv1d" -> conv(c);
             case "adamw" -> adamw(c);
@@ -113,6 +116,14 @@ final class GoldenOps {
             c.put("param.bias", params, "bias");
         }
         return y(layer.forward(c.get("in.x")));
+    }
+
+    private static Map<String, Tensor> rope(GoldenCase c) {
+        Tensor x = c.get("in.x");
+        long rotated = c.whole("rot", x.dim(-1));
+        return y(c.truth("interleaved")
+                ? ropeInterleaved(x, c.whole("pos0", 0), c.number("base", 10_000), rotated)
+                : Rope.rope(x, c.whole("pos0", 0), c.number("base", 10_000), rotated));
     }
 
     private static Map<String, Tensor> losses(GoldenCase c) {
