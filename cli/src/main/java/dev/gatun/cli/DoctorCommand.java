@@ -24,7 +24,7 @@ final class DoctorCommand implements Runnable {
         Map<String, String> facts = new LinkedHashMap<>(Machine.facts());
         facts.put("threads", Integer.toString(Parallel.threads()));
         facts.put("vectors", VectorApi.present() ? Lanes.F32.vectorBitSize() + " bits" : VectorApi.missing());
-        facts.put("backends", Arrays.stream(Backend.values())
+        facts.put("allowed", Arrays.stream(Backend.values())
                 .filter(Backend::on)
                 .map(Backend::toString)
                 .collect(Collectors.joining(", ")));

@@ -131,7 +131,7 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private void train(Settings settings, RunFolder folder, Corpus corpus, Training training) throws IOException {
-        try (Interrupt interrupt = Interrupt.listen(() -> System.err.println("\nstopping after this step ..."))) {
+        try (Interrupt interrupt = Interrupt.listen(() -> System.err.println("\nstopping ..."))) {
             List<Metrics.Row> rows;
             try (Progress progress = Progress.on(System.err, Progress.columns())) {
                 rows = training.run(progress, interrupt);
