@@ -8,21 +8,40 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.function.Consumer;
 
-/** A vector loop whose scalar twin, which gives the same bits, answers until the compiler has it. */
+/**
+ * A vector loop whose scalar twin, which gives the same bits, answers until the compiler has it. To warm one takes about
+ * half a second of processor time, so that begins only when the twin has had some work to do.
+ */
 final class WarmingLoop implements Loop {
 
+    /** Steps of single elements: about ten milliseconds. */
+    private static final long WORTHWHILE = 100_000_000;
+    /** Loads, stores and counting, in steps. */
+    private static final int OVERHEAD = 8;
+
+    private final Loop plain;
     private final Warmup<Loop> warmup;
+    private final int steps;
+    private long work; // done so far; threads may lose a little of each other's
 
     WarmingLoop(LaneCompiler.Form form) {
         String name = form.lanes() + " loop of " + form.program().steps().size() + " steps, " + form.access();
-        warmup = Warmup.of(name, LaneCompiler.scalar(form), () -> LaneCompiler.vector(form), new Exercise(form));
+        plain = LaneCompiler.scalar(form);
+        steps = form.program().steps().size() + OVERHEAD;
+        warmup = Warmup.of(name, plain, () -> LaneCompiler.vector(form), new Exercise(form));
     }
 
     @Override
     public void run(
             MemorySegment[] blocks, long[] byteOffsets, long[] rowBytes, long[] strides, double[] parameters,
             int rows, int n) {
-        warmup.now().run(blocks, byteOffsets, rowBytes, strides, parameters, rows, n);
+        Loop loop = plain;
+        if (work < WORTHWHILE) {
+            work += (long) rows * n * steps;
+        } else {
+            loop = warmup.now();
+        }
+        loop.run(blocks, byteOffsets, rowBytes, strides, parameters, rows, n);
     }
 
     /**

@@ -25,7 +25,7 @@ class ElementaryTest {
 
     /**
      * One function: what loops compute, what it is, where it is tried, and how many units in the last place it may be
-     * off. The bounds are the largest error that was seen, rounded up to a tenth.
+     * off: a little more than the largest error that was seen.
      */
     record Case(
             String name, Expr body, Function<BigDecimal, BigDecimal> exact, UnaryOperator<Double> strict,
