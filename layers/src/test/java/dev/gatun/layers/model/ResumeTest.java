@@ -1,10 +1,12 @@
 package dev.gatun.layers.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Tensor;
+import dev.gatun.engine.Warmup;
 import dev.gatun.layers.Child;
 import dev.gatun.layers.Params;
 import dev.gatun.layers.optim.AdamW;
@@ -27,18 +29,21 @@ class ResumeTest {
     @TempDir
     Path folder;
 
-    private String run(Path file) throws Exception {
+    private List<String> run(Path file) throws Exception {
         Process child = Child.start(FLAGS, Run.class, file.toString());
-        String line = child.inputReader().readLine();
+        List<String> lines = child.inputReader().lines().toList();
         assertEquals(0, child.waitFor());
-        return line;
+        return lines;
     }
 
     @Test
     void a_run_cut_in_two_processes_has_the_bits_of_one_in_one() throws Exception {
         Path file = folder.resolve("checkpoint.safetensors");
-        String whole = run(file);
-        assertEquals(whole, run(file));
+        List<String> whole = run(file);
+        List<String> cut = run(file);
+        assumeTrue(whole.get(1).equals(cut.get(1)), () -> "on a busy machine the warm-up of other kernels was given up: "
+                + whole.get(1) + " and " + cut.get(1));
+        assertEquals(whole.getFirst(), cut.getFirst());
     }
 
     /** First makes four steps, and two of another run, which it saves; then makes the other two of that. */
@@ -57,6 +62,7 @@ class ResumeTest {
             }
             List<Tensor> flat = trainer.model().params().values().stream().map(value -> value.detach().reshape(-1)).toList();
             System.out.println(trainer.steps() + " steps, " + Arrays.hashCode(Tensor.concat(0, flat).toFloats()));
+            System.out.println(Warmup.reports().stream().filter(report -> report.state() == Warmup.State.PLAIN).map(Warmup.Report::name).toList());
             System.exit(0);
         }
 
