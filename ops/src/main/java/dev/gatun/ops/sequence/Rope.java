@@ -32,6 +32,9 @@ import jdk.incubator.vector.VectorSpecies;
  */
 public record Rope(long position, double base, long rotated, boolean interleaved, boolean back) implements Op {
 
+    /** Tokens whose angles follow from one another. */
+    private static final int BLOCK = 64;
+
     private static final List<Kernel> KERNELS = List.of(
             Kernel.vector(Rope::tableItems, Rope::table).then(Rope::rowsOf, (a, from, to) -> Fast.rowsF32(a, from, to))
                     .workspace(Rope::tableBytes).when(a -> rowsLieWell(a) && !a.op(Rope.class).interleaved).strided(),
@@ -84,6 +87,7 @@ public record Rope(long position, double base, long rotated, boolean interleaved
                 Sample.of(new Rope(1000, 500_000, 6, false, true), Shape.of(3, 4, 9)),
                 Sample.of(new Rope(7, 100, 64, false, false), Shape.of(2, 3, 66)),
                 Sample.of(new Rope(3, 10_000, 6, true, false), Shape.of(2, 3, 7)),
+                Sample.of(new Rope(100_000, 10_000, 10, false, true), Shape.of(150, 10)),
                 Sample.of(new Rope(3, 10_000, 0, false, false), Shape.of(1, 5)));
     }
 
@@ -132,22 +136,36 @@ public record Rope(long position, double base, long rotated, boolean interleaved
     }
 
     private static long tableItems(Args a) {
-        return a.op(Rope.class).rotated == 0 ? 0 : a.shape(0).dim(-2);
+        return a.op(Rope.class).rotated == 0 ? 0 : Math.ceilDiv(a.shape(0).dim(-2), BLOCK);
     }
 
     private static long tableBytes(Args a) {
         return a.shape(0).dim(-2) * a.op(Rope.class).rotated * Float.BYTES;
     }
 
-    /** Per token {@code rotated / 2} cosines and as many sines. */
+    /**
+     * Per token {@code rotated / 2} cosines and as many sines. Sines and cosines are dear, so only each block's first ones are
+     * computed, in double; the others follow by turning on, too few times for rounding to show in a float.
+     */
     private static void table(Args a, long from, long to) {
         Rope op = a.op(Rope.class);
+        MemorySegment table = a.workspace();
         long half = op.rotated / 2;
-        for (long token = from; token < to; token++) {
+        for (long block = from; block < to; block++) {
+            long end = Math.min((block + 1) * BLOCK, a.shape(0).dim(-2));
             for (long pair = 0; pair < half; pair++) {
-                double angle = op.angle(token, pair);
-                a.workspace().set(ValueLayout.JAVA_FLOAT, (token * 2 * half + pair) * 4, (float) Math.cos(angle));
-                a.workspace().set(ValueLayout.JAVA_FLOAT, ((token * 2 + 1) * half + pair) * 4, (float) (op.back ? -Math.sin(angle) : Math.sin(angle)));
+                double step = op.angle(1 - op.position, pair);
+                double stepCos = Math.cos(step);
+                double stepSin = Math.sin(step);
+                double cos = Math.cos(op.angle(block * BLOCK, pair));
+                double sin = Math.sin(op.angle(block * BLOCK, pair));
+                for (long token = block * BLOCK; token < end; token++) {
+                    table.set(ValueLayout.JAVA_FLOAT, (token * 2 * half + pair) * 4, (float) cos);
+                    table.set(ValueLayout.JAVA_FLOAT, ((token * 2 + 1) * half + pair) * 4, (float) (op.back ? -sin : sin));
+                    double next = cos * stepCos - sin * stepSin;
+                    sin = sin * stepCos + cos * stepSin;
+                    cos = next;
+                }
             }
         }
     }
