@@ -285,7 +285,7 @@ class AttentionTest {
         Tensor q = normal(1, 1, 4, 5, 8);
         Tensor k = normal(2, 1, 2, 7, 8);
         assertEquals("""
-                attention: key width differ: 8 in q, 6 in k
+                attention: key widths differ: 8 in q, 6 in k
                   q: f32[1, 4, 5, 8] cpu
                   k: f32[1, 2, 7, 6] cpu
                   v: f32[1, 2, 7, 8] cpu""",
