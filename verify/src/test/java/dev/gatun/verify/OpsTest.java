@@ -83,26 +83,32 @@ class OpsTest {
     @TestFactory
     Stream<DynamicTest> strided_shifted_and_repeated_inputs_change_nothing() {
         return Ours.each(sample -> {
-            for (DType dtype : List.of(DType.F32, DType.F64)) {
-                for (Layout layout : Layout.values()) {
-                    try (Scope scope = Scope.open("test")) {
-                        List<Tensor> views = layout.of(Samples.tensors(sample, dtype, KEY));
-                        List<Tensor> dense = views.stream().map(Tensor::contiguous).toList();
-                        List<Tensor> expected = sample.op().applyAll(dense.toArray(Tensor[]::new));
-                        List<Tensor> outputs = onViews(sample, views, dense);
-                        if (sample.op() instanceof Elementwise) {
-                            assertSameBits(expected, outputs, layout.toString());
-                        } else {
-                            Parity.of(sample.op(), dense, sample.slack()).compare("inputs that are " + layout, outputs).assertOk();
-                        }
+            for (DType dtype : Ours.isSmall(sample) ? List.of(DType.F32, DType.F64) : List.of(DType.F32)) {
+                try (Scope scope = Scope.open("test")) {
+                    List<Tensor> inputs = Samples.tensors(sample, dtype, KEY);
+                    Parity same = sample.op() instanceof Elementwise ? null : Parity.of(sample.op(), inputs, sample.slack());
+                    for (Layout layout : Layout.values()) {
+                        checkViews(sample, layout, layout.of(inputs), same);
                     }
                 }
             }
         });
     }
 
+    /** Elementwise ops give the same bits; others may sum in another order. Only repeating changes what the numbers are. */
+    private static void checkViews(Sample sample, Layout layout, List<Tensor> views, Parity same) {
+        List<Tensor> dense = views.stream().map(Tensor::contiguous).toList();
+        List<Tensor> outputs = onViews(sample, views);
+        if (sample.op() instanceof Elementwise) {
+            assertSameBits(sample.op().applyAll(dense.toArray(Tensor[]::new)), outputs, layout.toString());
+        } else {
+            Parity parity = layout == Layout.REPEATED ? Parity.of(sample.op(), dense, sample.slack()) : same;
+            parity.compare("inputs that are " + layout, outputs).assertOk();
+        }
+    }
+
     /** A reshape of strides that cannot say it is refused, and the user's function copies then. */
-    private static List<Tensor> onViews(Sample sample, List<Tensor> views, List<Tensor> dense) {
+    private static List<Tensor> onViews(Sample sample, List<Tensor> views) {
         if (sample.op() instanceof dev.gatun.engine.algebra.Views.Reshape reshape) {
             return List.of(views.getFirst().reshape(reshape.shape()));
         }

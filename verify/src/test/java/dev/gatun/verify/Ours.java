@@ -27,32 +27,35 @@ final class Ours {
         return new Class<?>[] {Op.class, Autograd.class, Attention.class, Linear.class};
     }
 
-    /** One test a sample, named after it. */
-    static Stream<DynamicTest> each(Consumer<Sample> check) {
-        return CATALOGUE.samples().stream().map(sample -> test(sample, check));
-    }
+    /** Vectors where there are any. Alone, they answer from the first call on; with plain loops beside them, only when warm. */
+    static final Backend FAST = Backend.VECTOR.on() ? Backend.VECTOR : Backend.SCALAR;
 
-    /**
-     * On the fastest backend there is, from the first call on: with plain loops behind it they would
-     * answer until it is warm, and then other bits would come.
-     */
-    private static DynamicTest test(Sample sample, Consumer<Sample> check) {
-        return DynamicTest.dynamicTest(sample.toString(), () -> {
-            try (Backend.Narrowed fast = Backend.only(Backend.VECTOR.on() ? Backend.VECTOR : Backend.SCALAR, Backend.REFERENCE)) {
-                check.accept(sample);
-            }
-        });
+    /** One test a sample, named after it, on the vector kernels. */
+    static Stream<DynamicTest> each(Consumer<Sample> check) {
+        return CATALOGUE.samples().stream().map(sample -> test(sample, FAST, check));
     }
 
     /**
      * One test for each sample of ordinary size. Where a test says nothing about the seams of kernels,
      * a large sample of an op that has a smaller one only takes time.
      */
-    static Stream<DynamicTest> eachSmall(Consumer<Sample> check) {
+    static Stream<DynamicTest> eachSmall(Backend backend, Consumer<Sample> check) {
         return CATALOGUE.entries().stream().flatMap(entry -> {
-            List<Sample> small = entry.samples().stream().filter(sample -> elements(sample) <= SMALL).toList();
+            List<Sample> small = entry.samples().stream().filter(Ours::isSmall).toList();
             return (small.isEmpty() ? entry.samples() : small).stream();
-        }).map(sample -> test(sample, check));
+        }).map(sample -> test(sample, backend, check));
+    }
+
+    private static DynamicTest test(Sample sample, Backend backend, Consumer<Sample> check) {
+        return DynamicTest.dynamicTest(sample.toString(), () -> {
+            try (Backend.Narrowed narrowed = Backend.only(backend, Backend.REFERENCE)) {
+                check.accept(sample);
+            }
+        });
+    }
+
+    static boolean isSmall(Sample sample) {
+        return elements(sample) <= SMALL;
     }
 
     private static long elements(Sample sample) {

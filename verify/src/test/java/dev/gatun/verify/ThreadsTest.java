@@ -24,7 +24,7 @@ import org.junit.jupiter.api.TestFactory;
 class ThreadsTest {
 
     private static final Key KEY = Key.of(13);
-    private static final long ELEMENTS = 1 << 13;
+    private static final long ELEMENTS = 1 << 12;
 
     @TestFactory
     Stream<DynamicTest> the_number_of_threads_changes_no_bit() {
