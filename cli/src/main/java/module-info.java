@@ -4,6 +4,7 @@ module dev.gatun.cli {
     requires info.picocli;
     requires java.desktop;
     requires jdk.incubator.vector;
+    requires jmh.core;
     requires me.tongfei.progressbar;
     requires VectorGraphics2D;
     requires xchart;

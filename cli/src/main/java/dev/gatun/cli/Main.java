@@ -17,7 +17,14 @@ import picocli.CommandLine.ParameterException;
         mixinStandardHelpOptions = true,
         version = "gatun 0.1.0-SNAPSHOT",
         description = "A tensor engine for the JVM that trains language models.",
-        subcommands = {TrainCommand.class, GenerateCommand.class, DoctorCommand.class})
+        subcommands = {
+            TrainCommand.class,
+            GenerateCommand.class,
+            GoldenCommand.class,
+            GradcheckCommand.class,
+            BenchCommand.class,
+            DoctorCommand.class
+        })
 public final class Main implements Runnable {
 
     /** Input that cannot be used. */

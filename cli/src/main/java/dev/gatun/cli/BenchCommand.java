@@ -1,0 +1,74 @@
+package dev.gatun.cli;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import org.openjdk.jmh.infra.BenchmarkParams;
+import org.openjdk.jmh.results.Result;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.CommandLineOptionException;
+import org.openjdk.jmh.runner.options.CommandLineOptions;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Unmatched;
+
+/** Runs the benchmarks and prints the mean of every fork, because forks differ more than iterations do. */
+@Command(
+        name = "bench",
+        description = "Runs benchmarks: a pattern of names, and any option of JMH (-f 1 for one fork, -l for a list, -h for all).")
+final class BenchCommand implements Callable<Integer> {
+
+    @Option(names = "--help", usageHelp = true, description = "Shows this and ends.")
+    private boolean help;
+
+    @Unmatched
+    private final List<String> jmh = new ArrayList<>();
+
+    @Override
+    public Integer call() throws IOException {
+        try {
+            CommandLineOptions options = new CommandLineOptions(jmh.toArray(String[]::new));
+            if (options.shouldHelp()) {
+                options.showHelp();
+            } else if (options.shouldList()) {
+                new Runner(options).list();
+            } else {
+                forks(new Runner(options).run());
+            }
+            return 0;
+        } catch (CommandLineOptionException e) {
+            throw new UserError(e.getMessage());
+        } catch (RunnerException e) {
+            throw new IOException(e.getMessage(), e);
+        }
+    }
+
+    private static void forks(Collection<RunResult> results) {
+        System.out.println("\nMean of every fork:");
+        for (RunResult result : results) {
+            Result<?> all = result.getPrimaryResult();
+            System.out.printf(
+                    Locale.ROOT,
+                    "%-60s %s  %s%n",
+                    name(result.getParams()),
+                    result.getBenchmarkResults().stream()
+                            .map(fork -> String.format(Locale.ROOT, "%.4g", fork.getPrimaryResult().getScore()))
+                            .collect(Collectors.joining("  ")),
+                    all.getScoreUnit());
+        }
+    }
+
+    private static String name(BenchmarkParams params) {
+        String full = params.getBenchmark();
+        String name = full.substring(full.lastIndexOf('.', full.lastIndexOf('.') - 1) + 1);
+        return params.getParamsKeys().stream()
+                .map(key -> " " + key + "=" + params.getParam(key))
+                .collect(Collectors.joining("", name, ""));
+    }
+}
