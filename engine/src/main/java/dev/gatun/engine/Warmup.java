@@ -50,9 +50,11 @@ public final class Warmup<T> {
     private static final long TURN_NANOS = 5_000_000;
     /** Rounds without a better time after which a form is taken to have been compiled. */
     private static final int SETTLED = 12;
+    /** A settled plain form is timed again now and then, in case the compiler was only late. */
+    private static final int PLAIN_AGAIN = 8;
     /** A form counts as one that stays slow after so many runs, if they also took so long; twice as long for each next one. */
     private static final int PATIENCE_RUNS = 600;
-    private static final long PATIENCE_NANOS = 4_000_000_000L;
+    private static final long PATIENCE_NANOS = 6_000_000_000L;
     private static final int ATTEMPTS = 5;
     /** Timing noise: a fast form need not win, it must not lose. */
     private static final double TOLERANCE = 1.1;
@@ -281,7 +283,9 @@ public final class Warmup<T> {
             long start = System.nanoTime();
             do {
                 T form = fast();
-                plainTime.time(() -> exercise.accept(plain));
+                if (!plainTime.settled() || fastTime.runs % PLAIN_AGAIN == 0) {
+                    plainTime.time(() -> exercise.accept(plain));
+                }
                 fastTime.time(() -> exercise.accept(form));
                 if (plainTime.settled() && fastTime.settled() && fastTime.best <= plainTime.best * TOLERANCE) {
                     synchronized (ALL) {
