@@ -192,4 +192,25 @@ class SafetensorsTest {
             refusal(file());
         }
     }
+
+    /** A header with any byte changed is refused, or says something that fits the file. */
+    @Test
+    void no_changed_byte_of_a_header_does_more_than_be_refused() throws IOException {
+        Safetensors.write(file(), Map.of("x", Tensor.of(DType.F32, 1, 2)), Map.of("a", "b"));
+        byte[] whole = Files.readAllBytes(file());
+        int refused = 0;
+        for (int at = 0; at < whole.length - 8; at++) {
+            for (char c : "0\"{,]\u0080".toCharArray()) {
+                byte[] changed = whole.clone();
+                changed[at] = (byte) c;
+                Files.write(file(), changed);
+                try (Safetensors read = Safetensors.open(file())) {
+                    read.tensors().values().forEach(Tensor::toDoubles);
+                } catch (FormatException e) {
+                    refused++;
+                }
+            }
+        }
+        assertTrue(refused > 300, refused + " refused");
+    }
 }
