@@ -259,11 +259,11 @@ interface AttentionSteps {
 
         @Override
         public void fade(MemorySegment s, long c, long keep, int rows, int width) {
-            for (int i = 0; i < rows; i++) {
-                FloatVector k = FloatVector.broadcast(S, s.get(F, keep + i * 4L));
-                for (int d = 0; d < width; d += L) {
-                    long at = c + i * ROW + d / SIDE * BLOCK + d % SIDE * 4L;
-                    k.mul(FloatVector.fromMemorySegment(S, s, at, NATIVE)).intoMemorySegment(s, at, NATIVE);
+            for (int d = 0; d < width; d += L) {
+                long column = c + d / SIDE * BLOCK + d % SIDE * 4L;
+                for (int i = 0; i < rows; i++) {
+                    FloatVector.broadcast(S, s.get(F, keep + i * 4L)).mul(FloatVector.fromMemorySegment(S, s, column + i * ROW, NATIVE))
+                            .intoMemorySegment(s, column + i * ROW, NATIVE);
                 }
             }
         }
@@ -350,25 +350,32 @@ interface AttentionSteps {
 
         @Override
         public void pack(MemorySegment x, long at, long rowBytes, int rows, int width, MemorySegment s, long to) {
-            int full = S.loopBound(width);
-            VectorMask<Float> rest = S.indexInRange(full, width);
             int padded = (width + 2 * L - 1) / (2 * L) * (2 * L);
-            for (int r = 0; r < rows; r++) {
-                long from = at + r * rowBytes;
-                long into = to + r * ROW;
-                int d = 0;
-                for (; d < full; d += L) {
-                    FloatVector.fromMemorySegment(S, x, from + d * 4L, NATIVE)
-                            .intoMemorySegment(s, into + d / SIDE * BLOCK + d % SIDE * 4L, NATIVE);
+            // column by column of vectors: the inner loop is long, and its steps do not change
+            for (int d = 0; d < padded; d += L) {
+                long from = at + d * 4L;
+                long into = to + d / SIDE * BLOCK + d % SIDE * 4L;
+                if (d + L <= width) {
+                    for (int r = 0; r < rows; r++) {
+                        FloatVector.fromMemorySegment(S, x, from + r * rowBytes, NATIVE).intoMemorySegment(s, into + r * ROW, NATIVE);
+                    }
+                } else {
+                    VectorMask<Float> in = S.indexInRange(Math.min(d, width), width);
+                    for (int r = 0; r < rows; r++) {
+                        FloatVector.fromMemorySegment(S, x, from + r * rowBytes, NATIVE, in).intoMemorySegment(s, into + r * ROW, NATIVE);
+                    }
                 }
-                if (d < padded) {
-                    FloatVector.fromMemorySegment(S, x, from + d * 4L, NATIVE, rest)
-                            .intoMemorySegment(s, into + d / SIDE * BLOCK + d % SIDE * 4L, NATIVE);
-                    d += L;
-                }
-                if (d < padded) {
-                    FloatVector.zero(S).intoMemorySegment(s, into + d / SIDE * BLOCK + d % SIDE * 4L, NATIVE);
-                }
+            }
+        }
+
+        @Override
+        public void outside(MemorySegment s, long at, int from, int to) {
+            FloatVector never = FloatVector.broadcast(S, Float.NEGATIVE_INFINITY);
+            for (int i = 0; i < from; i += L) {
+                never.intoMemorySegment(s, at + i * 4L, NATIVE, S.indexInRange(i, from));
+            }
+            for (int i = to / L * L; i < SIDE; i += L) {
+                never.intoMemorySegment(s, at + i * 4L, NATIVE, S.indexInRange(i, to).not());
             }
         }
 
@@ -392,11 +399,16 @@ interface AttentionSteps {
         public void rise(MemorySegment s, long st, int rows, int queries, long max, long keep) {
             for (int i = 0; i < queries; i += L) {
                 FloatVector old = FloatVector.fromMemorySegment(S, s, max + i * 4L, NATIVE);
-                FloatVector m = old;
-                for (int j = 0; j < rows; j++) {
-                    FloatVector x = FloatVector.fromMemorySegment(S, s, st + j * ROW + i * 4L, NATIVE);
-                    m = x.blend(m, m.compare(VectorOperators.GT, x));
+                // two chains of comparisons; a last odd row is looked at twice
+                FloatVector m0 = old;
+                FloatVector m1 = old;
+                for (int j = 0; j < rows; j += 2) {
+                    FloatVector x0 = FloatVector.fromMemorySegment(S, s, st + j * ROW + i * 4L, NATIVE);
+                    FloatVector x1 = FloatVector.fromMemorySegment(S, s, st + Math.min(j + 1, rows - 1) * ROW + i * 4L, NATIVE);
+                    m0 = x0.blend(m0, x0.compare(VectorOperators.LT, m0));
+                    m1 = x1.blend(m1, x1.compare(VectorOperators.LT, m1));
                 }
+                FloatVector m = old.max(m0).max(m1);
                 m.intoMemorySegment(s, max + i * 4L, NATIVE);
                 FloatVector t = old.sub(m.max(-Float.MAX_VALUE)).mul(LOG2E).max(-127f);
                 // 2 to the power of t: its whole part into the exponent, a polynomial for the rest
@@ -417,7 +429,8 @@ interface AttentionSteps {
                 FloatVector base = FloatVector.fromMemorySegment(S, s, max + i * 4L, NATIVE).max(-Float.MAX_VALUE);
                 FloatVector total = FloatVector.zero(S);
                 for (int j = 0; j < rows; j++) {
-                    FloatVector t = FloatVector.fromMemorySegment(S, s, st + j * ROW + i * 4L, NATIVE).sub(base).mul(LOG2E).max(-127f);
+                    FloatVector y = FloatVector.fromMemorySegment(S, s, st + j * ROW + i * 4L, NATIVE).sub(base).mul(LOG2E);
+                    FloatVector t = y.blend(-127f, y.compare(VectorOperators.LT, -127f));
                     FloatVector z = t.add(MAGIC);
                     FloatVector f = t.sub(z.sub(MAGIC));
                     FloatVector e = FloatVector.broadcast(S, E6).fma(f, FloatVector.broadcast(S, E5))
@@ -440,7 +453,8 @@ interface AttentionSteps {
                 FloatVector less = FloatVector.fromMemorySegment(S, s, delta + i * 4L, NATIVE);
                 for (int j = 0; j < rows; j++) {
                     FloatVector x = FloatVector.fromMemorySegment(S, s, st + j * ROW + i * 4L, NATIVE);
-                    FloatVector t = x.sub(base).mul(LOG2E).max(-127f);
+                    FloatVector y = x.sub(base).mul(LOG2E);
+                    FloatVector t = y.blend(-127f, y.compare(VectorOperators.LT, -127f));
                     FloatVector z = t.add(MAGIC);
                     FloatVector f = t.sub(z.sub(MAGIC));
                     FloatVector e = FloatVector.broadcast(S, E6).fma(f, FloatVector.broadcast(S, E5))
@@ -473,20 +487,23 @@ interface AttentionSteps {
 
         @Override
         public void addTo(MemorySegment s, long from, float scale, int rows, int width, MemorySegment x, long at, long rowBytes) {
-            int full = S.loopBound(width);
-            VectorMask<Float> rest = S.indexInRange(full, width);
             FloatVector by = FloatVector.broadcast(S, scale);
-            for (int r = 0; r < rows; r++) {
-                long in = from + r * ROW;
-                long out = at + r * rowBytes;
-                int d = 0;
-                for (; d < full; d += L) {
-                    FloatVector.fromMemorySegment(S, s, in + d * 4L, NATIVE).fma(by, FloatVector.fromMemorySegment(S, x, out + d * 4L, NATIVE))
-                            .intoMemorySegment(x, out + d * 4L, NATIVE);
-                }
-                if (d < width) {
-                    FloatVector.fromMemorySegment(S, s, in + d * 4L, NATIVE).fma(by, FloatVector.fromMemorySegment(S, x, out + d * 4L, NATIVE, rest))
-                            .intoMemorySegment(x, out + d * 4L, NATIVE, rest);
+            for (int d = 0; d < width; d += L) {
+                long in = from + d * 4L;
+                long out = at + d * 4L;
+                if (d + L <= width) {
+                    for (int r = 0; r < rows; r++) {
+                        FloatVector.fromMemorySegment(S, s, in + r * ROW, NATIVE)
+                                .fma(by, FloatVector.fromMemorySegment(S, x, out + r * rowBytes, NATIVE))
+                                .intoMemorySegment(x, out + r * rowBytes, NATIVE);
+                    }
+                } else {
+                    VectorMask<Float> rest = S.indexInRange(d, width);
+                    for (int r = 0; r < rows; r++) {
+                        FloatVector.fromMemorySegment(S, s, in + r * ROW, NATIVE)
+                                .fma(by, FloatVector.fromMemorySegment(S, x, out + r * rowBytes, NATIVE, rest))
+                                .intoMemorySegment(x, out + r * rowBytes, NATIVE, rest);
+                    }
                 }
             }
         }
