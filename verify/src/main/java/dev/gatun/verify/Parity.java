@@ -20,10 +20,12 @@ import java.util.Locale;
  * <p><b>How the tolerance is found.</b> A good kernel gives nearly the right result of nearly the
  * right inputs. So the reference runs again on inputs that are each off by half a unit in the last
  * place, up or down at random. How far that moves an output is the rounding of the largest terms of
- * its sums, added up over their chain, cancellation included. An element may be off by
- * {@value #FACTOR} times the sum of that movement, the largest over the output in {@value #DRAWS}
- * draws, and one unit in the last place of the output's largest number; times the sample's own
- * slack. Whole numbers, truth values, infinities and NaN must be equal.
+ * its sums, added up over their chain, cancellation included. Partial sums round, too: by one unit
+ * in the last place of the output's largest number, and as a random walk does with the number n of
+ * inputs for each output (Higham and Mary 2019, "A new approach to probabilistic rounding error
+ * analysis"). An element may be off by {@value #FACTOR} times the sum of the movement, the largest
+ * over the output in {@value #DRAWS} draws, and {@code sqrt(n)} of those units; times the sample's
+ * own slack. Whole numbers, truth values, infinities and NaN must be equal.
  */
 public final class Parity {
 
@@ -67,7 +69,8 @@ public final class Parity {
             double tolerance = 0;
             if (dtype.isFloat()) {
                 double unit = unit(dtype);
-                tolerance = slack * FACTOR * (moved[i] * unit / 2 + largest(exact.get(i)) * unit) + smallest(dtype);
+                double walk = Math.sqrt(chain(inputs, exact.get(i).length));
+                tolerance = slack * FACTOR * (moved[i] * unit / 2 + largest(exact.get(i)) * unit * walk) + smallest(dtype);
             }
             expected.add(new Expected(dtype, exact.get(i), tolerance));
         }
@@ -91,6 +94,12 @@ public final class Parity {
         try (Backend.Narrowed reference = Backend.only(Backend.REFERENCE)) {
             return op.applyAll(wide).stream().map(Tensor::toDoubles).toList();
         }
+    }
+
+    /** Numbers of the largest input that meet in one of the output. */
+    private static double chain(List<Tensor> inputs, int outputs) {
+        long most = inputs.stream().mapToLong(x -> x.shape().elements()).max().orElse(1);
+        return Math.max(1, (double) most / Math.max(1, outputs));
     }
 
     private static double unit(DType dtype) {
