@@ -26,7 +26,11 @@ import picocli.CommandLine.Option;
         description = "Trains a byte-level language model on text: the Java sources of this JDK, or a text of yours.")
 final class TrainCommand implements Callable<Integer> {
 
-    private static final int JUDGED = 1 << 17;
+    /** How much held-out text is judged: as much as takes a few seconds, within these bounds. */
+    private static final int LEAST_JUDGED = 1 << 14;
+
+    private static final int MOST_JUDGED = 1 << 17;
+    private static final double JUDGED_PER_SPEED = 12;
     private static final int SAMPLE = 600;
     private static final double SAMPLE_TEMPERATURE = 0.7;
     private static final int SAMPLE_TOP = 40;
@@ -146,7 +150,9 @@ final class TrainCommand implements Callable<Integer> {
 
     private static void report(
             Settings settings, RunFolder folder, Corpus corpus, Training training, List<Metrics.Row> rows) throws IOException {
-        Judge judge = new Judge(corpus.heldOut(), (int) settings.context(), JUDGED);
+        double speed = rows.getLast().tokens() / rows.getLast().seconds();
+        int most = (int) Math.clamp(JUDGED_PER_SPEED * speed, LEAST_JUDGED + settings.context(), MOST_JUDGED + settings.context());
+        Judge judge = new Judge(corpus.heldOut(), (int) settings.context(), most);
         double heldOut = judge.bitsPerByte(training.model().frozen());
         double deflate = Deflate.bitsPerByte(judge.text());
         String prompt = prompt(settings, corpus);
