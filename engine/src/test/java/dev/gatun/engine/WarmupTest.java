@@ -11,6 +11,7 @@ import dev.gatun.engine.lanes.VectorApi;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class WarmupTest {
@@ -42,6 +43,7 @@ class WarmupTest {
     }
 
     @Test
+    @Tag("once")
     void a_form_that_stays_slow_is_made_anew() {
         assumeTrue(VectorApi.present(), "without the Vector API no fast form is made");
         AtomicInteger made = new AtomicInteger();
@@ -54,6 +56,7 @@ class WarmupTest {
     }
 
     @Test
+    @Tag("once")
     void a_form_that_is_slow_whenever_it_is_made_is_not_used() {
         assumeTrue(VectorApi.present(), "without the Vector API no fast form is made");
         Warmup<Runnable> warmup = new Warmup<>("test: slow", PLAIN, () -> SLOW, Runnable::run, 60, 1_000_000);
