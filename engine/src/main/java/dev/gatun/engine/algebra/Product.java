@@ -96,10 +96,12 @@ final class Product {
 
         long high = MOST_ROWS;
         long wide = MOST_COLUMNS;
+        // Few rows are not packed; then it is the start of a row of b that narrow blocks would pay for too often.
+        long narrow = rows < FEWEST_ROWS / 8 ? 2 * FEWEST_COLUMNS : FEWEST_COLUMNS;
         while (matrices * Math.ceilDiv(rows, high) * Math.ceilDiv(columns, wide) < WANTED
-                && (high > FEWEST_ROWS || wide > FEWEST_COLUMNS)) {
-            boolean wider = Math.min(wide, columns) >= 2 * Math.min(high, rows);
-            if (wider && wide > FEWEST_COLUMNS || high == FEWEST_ROWS) {
+                && (high > FEWEST_ROWS || wide > narrow)) {
+            boolean wider = Math.min(wide, columns) > Math.min(high, rows);
+            if (wider && wide > narrow || high == FEWEST_ROWS) {
                 wide /= 2;
             } else {
                 high /= 2;
