@@ -59,6 +59,7 @@ final class AttentionForms {
         }
         steps.fill(s, sums, SIDE * SIDE, 0);
         steps.fill(s, rest, SIDE, Float.NEGATIVE_INFINITY);
+        steps.pack(s, memory, ROW, SIDE, SIDE, s, other);
         steps.pack(s, memory, ROW, SIDE, SIDE - 1, s, other);
         steps.transpose(s, memory, ROW, SIDE, SIDE, 0.1f, s, 0);
         for (int i = 0; i < SIDE; i += steps.strip()) {

@@ -351,8 +351,22 @@ interface AttentionSteps {
         @Override
         public void pack(MemorySegment x, long at, long rowBytes, int rows, int width, MemorySegment s, long to) {
             int padded = (width + 2 * L - 1) / (2 * L) * (2 * L);
-            // column by column of vectors: the inner loop is long, and its steps do not change
-            for (int d = 0; d < padded; d += L) {
+            int d = 0;
+            for (; d + 4 * L <= width; d += 4 * L) {
+                long into = to + d / SIDE * BLOCK + d % SIDE * 4L;
+                for (int r = 0; r < rows; r++) {
+                    long from = at + r * rowBytes + d * 4L;
+                    FloatVector x0 = FloatVector.fromMemorySegment(S, x, from, NATIVE);
+                    FloatVector x1 = FloatVector.fromMemorySegment(S, x, from + W, NATIVE);
+                    FloatVector x2 = FloatVector.fromMemorySegment(S, x, from + 2 * W, NATIVE);
+                    FloatVector x3 = FloatVector.fromMemorySegment(S, x, from + 3 * W, NATIVE);
+                    x0.intoMemorySegment(s, into + r * ROW, NATIVE);
+                    x1.intoMemorySegment(s, into + r * ROW + W, NATIVE);
+                    x2.intoMemorySegment(s, into + r * ROW + 2 * W, NATIVE);
+                    x3.intoMemorySegment(s, into + r * ROW + 3 * W, NATIVE);
+                }
+            }
+            for (; d < padded; d += L) {
                 long from = at + d * 4L;
                 long into = to + d / SIDE * BLOCK + d % SIDE * 4L;
                 if (d + L <= width) {
