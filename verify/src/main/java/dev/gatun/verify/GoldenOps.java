@@ -51,7 +51,7 @@ final class GoldenOps {
         String named = c.text("op", "");
         String op = named.isEmpty() ? family(c.name()) : named;
         return switch (op) {
-            case "layer_norm" -> y(layerNorm(c.get("in.x"), c.get("param.weight"), c.get("param.bias"), c.number("eps")));
+            case "layer_norm" -> y(norm(c));
             case "rms_norm" -> y(rmsNorm(c.get("in.x"), c.get("param.weight"), c.number("eps")));
             case "l2_norm" -> y(l2Norm(c.get("in.x"), c.number("eps")));
             case "rms_norm_then_gate" -> y(rmsNormThenGate(c.get("in.x"), c.get("in.z"), c.get("param.weight"), c.number("eps")));
@@ -104,6 +104,13 @@ final class GoldenOps {
             case "silu_derivative" -> Activations::siluDerivative;
             default -> throw new GoldenCase.Unknown("unknown op \"" + op + "\"" + (derivative ? " with a derivative" : ""));
         };
+    }
+
+    private static Tensor norm(GoldenCase c) {
+        Tensor bias = c.find("param.bias");
+        return bias == null
+                ? layerNorm(c.get("in.x"), c.get("param.weight"), c.number("eps"))
+                : layerNorm(c.get("in.x"), c.get("param.weight"), bias, c.number("eps"));
     }
 
     private static Map<String, Tensor> linear(GoldenCase c) {
