@@ -58,6 +58,8 @@ public final class Warmup<T> {
     private static final int ATTEMPTS = 5;
     /** Timing noise: a fast form need not win, it must not lose. */
     private static final double TOLERANCE = 1.1;
+    /** A form that loses by less when patience ends is compiled, and only the arguments were too short for it to win. */
+    private static final double STUCK = 2;
 
     private static final List<Warmup<?>> ALL = new ArrayList<>();
     private static final Deque<Warmup<?>> PENDING = new ArrayDeque<>();
@@ -294,6 +296,12 @@ public final class Warmup<T> {
                     return false;
                 }
                 if (fastTime.runs > patienceRuns && fastTime.total > patienceNanos << made - 1) {
+                    if (fastTime.best <= plainTime.best * STUCK) {
+                        synchronized (ALL) {
+                            end(State.FAST, "");
+                        }
+                        return false;
+                    }
                     if (made == ATTEMPTS) {
                         synchronized (ALL) {
                             end(State.PLAIN, "the fast form stayed slow: " + fastTime.best + " ns against " + plainTime.best);

@@ -57,6 +57,18 @@ class WarmupTest {
 
     @Test
     @Tag("once")
+    void a_form_that_loses_by_little_is_compiled_and_used() {
+        assumeTrue(VectorApi.present(), "without the Vector API no fast form is made");
+        Runnable close = () -> LockSupport.parkNanos(320_000);
+        Warmup<Runnable> warmup = new Warmup<>("test: close", PLAIN, () -> close, Runnable::run, 60, 1_000_000);
+        warmup.get();
+        Warmup.awaitAll();
+        assertSame(close, warmup.get());
+        assertEquals(1, warmup.report().made());
+    }
+
+    @Test
+    @Tag("once")
     void a_form_that_is_slow_whenever_it_is_made_is_not_used() {
         assumeTrue(VectorApi.present(), "without the Vector API no fast form is made");
         Warmup<Runnable> warmup = new Warmup<>("test: slow", PLAIN, () -> SLOW, Runnable::run, 60, 1_000_000);
