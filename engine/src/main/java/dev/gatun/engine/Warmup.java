@@ -1,6 +1,7 @@
 package dev.gatun.engine;
 
 import dev.gatun.engine.lanes.FirstCompiler;
+import dev.gatun.engine.lanes.SegmentProfile;
 import dev.gatun.engine.lanes.VectorApi;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -258,6 +259,7 @@ public final class Warmup<T> {
 
     private static void turns() {
         FirstCompiler.keepOff();
+        SegmentProfile.teach();
         while (true) {
             Warmup<?> next;
             synchronized (ALL) {
