@@ -21,6 +21,7 @@ class WarmupTest {
     private static final Runnable SLOW = () -> LockSupport.parkNanos(2_000_000);
 
     @Test
+    @Tag("once")
     void the_plain_form_answers_until_the_fast_one_is_up_to_speed() {
         assumeTrue(VectorApi.present(), "without the Vector API the plain form answers for good");
         assumeFalse(Boolean.getBoolean("gatun.deterministic"), "a deterministic run waits instead");
@@ -80,6 +81,7 @@ class WarmupTest {
     }
 
     @Test
+    @Tag("once")
     void a_form_that_fails_is_not_used_and_the_reason_is_kept() {
         assumeTrue(VectorApi.present(), "without the Vector API no fast form is made");
         Warmup<Runnable> warmup = Warmup.of("test: fails", PLAIN, () -> {
@@ -101,6 +103,7 @@ class WarmupTest {
     }
 
     @Test
+    @Tag("once")
     void the_first_compiler_is_kept_off_where_the_management_module_is() {
         boolean management = ModuleLayer.boot().findModule("java.management").isPresent()
                 && ModuleLayer.boot().findModule("jdk.management").isPresent();
