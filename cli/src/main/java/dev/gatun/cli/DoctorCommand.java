@@ -2,6 +2,7 @@ package dev.gatun.cli;
 
 import dev.gatun.engine.Backend;
 import dev.gatun.engine.Parallel;
+import dev.gatun.engine.lanes.FirstCompiler;
 import dev.gatun.engine.lanes.Lanes;
 import dev.gatun.engine.lanes.VectorApi;
 import java.util.Arrays;
@@ -24,7 +25,9 @@ final class DoctorCommand implements Runnable {
         Map<String, String> facts = new LinkedHashMap<>(Machine.facts());
         facts.put("threads", Integer.toString(Parallel.threads()));
         facts.put("vectors", VectorApi.present() ? Lanes.F32.vectorBitSize() + " bits" : VectorApi.missing());
-        facts.put("allowed", Arrays.stream(Backend.values())
+        String compiler = VectorApi.present() ? FirstCompiler.keepOff() : VectorApi.missing();
+        facts.put("kernels", compiler.isEmpty() ? "the first compiler is kept off them" : "not kept from the first compiler: " + compiler);
+        facts.put("backends", Arrays.stream(Backend.values())
                 .filter(Backend::on)
                 .map(Backend::toString)
                 .collect(Collectors.joining(", ")));

@@ -60,6 +60,6 @@ final class GoldenCommand implements Callable<Integer> {
                 return known;
             }
         }
-        throw new UserError("--backend: there is no \"" + backend + "\"; there are cuda, onednn, vector, scalar, reference");
+        throw new UserError("--backend: there is no \"" + backend + "\"; there are vector, scalar, reference");
     }
 }

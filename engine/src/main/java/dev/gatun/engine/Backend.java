@@ -15,13 +15,9 @@ public enum Backend {
     /** Plain loops in the dtype, which the JVM vectorises as it can. */
     SCALAR,
     /** Vector API loops. */
-    VECTOR,
-    /** oneDNN's primitives. */
-    ONEDNN,
-    /** PTX on a GPU. */
-    CUDA;
+    VECTOR;
 
-    private static final Set<Backend> CHOSEN = parse(System.getProperty("gatun.backends", "cuda,onednn,vector,scalar,reference"));
+    private static final Set<Backend> CHOSEN = parse(System.getProperty("gatun.backends", "vector,scalar,reference"));
     private static final ThreadLocal<Set<Backend>> NARROWED = new ThreadLocal<>();
     private static volatile boolean narrowing;
 
@@ -52,7 +48,7 @@ public enum Backend {
                 set.add(valueOf(name.strip().toUpperCase(Locale.ROOT)));
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException("gatun.backends: no backend \"" + name.strip()
-                        + "\"; there are cuda, onednn, vector, scalar, reference", e);
+                        + "\"; there are vector, scalar, reference", e);
             }
         }
         return set;
