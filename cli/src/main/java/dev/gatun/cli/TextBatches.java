@@ -7,30 +7,35 @@ import dev.gatun.layers.model.Trainer.Batch;
 import dev.gatun.layers.model.Trainer.Batches;
 
 /**
- * Windows from anywhere in a text, and what comes a byte later. The first batches are small, 1, 2, 4 … windows: early
- * gradients are so alike that more windows say little, and the first step is done before the kernels are warm.
+ * Windows from anywhere in a text, and what comes a byte later. The first batches are small, {@value #FIRST} bytes and
+ * twice as many each time: early gradients are so alike that more says little, and the first step is done before the
+ * kernels are warm.
  *
  * @param text what is learned
  * @param batch windows of a batch, once the start is over
- * @param context bytes of a window
+ * @param context bytes of a window, once the start is over
  */
 record TextBatches(Text text, int batch, int context) implements Batches {
+
+    private static final int FIRST = 64;
 
     @Override
     public Batch batch(Key key, long index) {
         Key places = key.child(index);
-        int windows = (int) Math.min(batch, 1L << Math.min(index, Integer.SIZE));
-        byte[] window = new byte[context + 1];
-        long[] ids = new long[windows * context];
-        long[] targets = new long[windows * context];
+        long bytes = (long) FIRST << Math.min(index, Integer.SIZE - 1);
+        int length = (int) Math.min(context, bytes);
+        int windows = (int) Math.clamp(bytes / length, 1, batch);
+        byte[] window = new byte[length + 1];
+        long[] ids = new long[windows * length];
+        long[] targets = new long[windows * length];
         for (int b = 0; b < windows; b++) {
-            text.read(Long.remainderUnsigned(places.word(b), text.bytes() - context), window);
-            for (int t = 0; t < context; t++) {
-                ids[b * context + t] = window[t] & 0xFF;
-                targets[b * context + t] = window[t + 1] & 0xFF;
+            text.read(Long.remainderUnsigned(places.word(b), text.bytes() - length), window);
+            for (int t = 0; t < length; t++) {
+                ids[b * length + t] = window[t] & 0xFF;
+                targets[b * length + t] = window[t + 1] & 0xFF;
             }
         }
-        Shape shape = Shape.of(windows, context);
+        Shape shape = Shape.of(windows, length);
         return new Batch(Tensor.of(shape, ids), Tensor.of(shape, targets));
     }
 }

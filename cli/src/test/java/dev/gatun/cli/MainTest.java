@@ -70,8 +70,7 @@ class MainTest {
 
         List<Metrics.Row> rows = Metrics.read(out.resolve("metrics.csv"));
         assertEquals(List.of(1L, 2L, 3L, 4L), rows.stream().map(Metrics.Row::step).toList());
-        // The first batch has one window of 16, the others two.
-        assertEquals(16 + 3 * 32, rows.getLast().tokens());
+        assertEquals(4 * 32, rows.getLast().tokens());
     }
 
     @Test
