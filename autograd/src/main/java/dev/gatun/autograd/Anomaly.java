@@ -95,7 +95,7 @@ public final class Anomaly implements AutoCloseable {
         }
         text.append(made.trouble()).append(read.nan > 0 ? ", which came in with an input" : ", made here first");
         for (int i = 0; i < inputs.size(); i++) {
-            text.append("\n  ").append(argument(op, i, inputs.size())).append(": ").append(inputs.get(i).describe())
+            text.append("\n  ").append(op.argument(i, inputs.size())).append(": ").append(inputs.get(i).describe())
                     .append(", ").append(Statistics.of(inputs.get(i)));
         }
         Node rule = Sweep.RULE.get();
@@ -107,11 +107,6 @@ public final class Anomaly implements AutoCloseable {
             text.append("\n ").append(place());
         }
         return text.toString();
-    }
-
-    private static String argument(Op op, int i, int count) {
-        List<String> names = op.arguments();
-        return count == 1 && names.size() > 1 ? "x" : i < names.size() ? names.get(i) : "input " + i;
     }
 
     /** The innermost frames outside the engine, its ops and the sweep. */

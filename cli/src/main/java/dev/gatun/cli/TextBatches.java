@@ -1,8 +1,6 @@
 package dev.gatun.cli;
 
 import dev.gatun.engine.Key;
-import dev.gatun.engine.Shape;
-import dev.gatun.engine.Tensor;
 import dev.gatun.layers.model.Trainer.Batch;
 import dev.gatun.layers.model.Trainer.Batches;
 
@@ -24,18 +22,10 @@ record TextBatches(Text text, int batch, int context) implements Batches {
         Key places = key.child(index);
         long bytes = (long) FIRST << Math.min(index, Integer.SIZE - 1);
         int length = (int) Math.min(context, bytes);
-        int windows = (int) Math.clamp(bytes / length, 1, batch);
-        byte[] window = new byte[length + 1];
-        long[] ids = new long[windows * length];
-        long[] targets = new long[windows * length];
-        for (int b = 0; b < windows; b++) {
-            text.read(Long.remainderUnsigned(places.word(b), text.bytes() - length), window);
-            for (int t = 0; t < length; t++) {
-                ids[b * length + t] = window[t] & 0xFF;
-                targets[b * length + t] = window[t + 1] & 0xFF;
-            }
+        byte[][] windows = new byte[(int) Math.clamp(bytes / length, 1, batch)][length + 1];
+        for (int b = 0; b < windows.length; b++) {
+            text.read(Long.remainderUnsigned(places.word(b), text.bytes() - length), windows[b]);
         }
-        Shape shape = Shape.of(windows, length);
-        return new Batch(Tensor.of(shape, ids), Tensor.of(shape, targets));
+        return Batch.of(windows);
     }
 }

@@ -105,10 +105,11 @@ public final class Dispatch {
                 args = new Args(op, dense, outputs);
             }
         }
-        if (kernel.workspaceBytes() == null) {
+        long workspaceBytes = kernel.workspace(args);
+        if (workspaceBytes == 0) {
             kernel.run(args);
         } else {
-            Block workspace = HostPool.shared().take(kernel.workspaceBytes().applyAsLong(args));
+            Block workspace = HostPool.shared().take(workspaceBytes);
             try {
                 args.workspace(workspace.segment());
                 kernel.run(args);
@@ -166,8 +167,8 @@ public final class Dispatch {
         for (int i = 1; i < in.length; i++) {
             if (in[i].device() != device && !in[i].device().equals(device)) {
                 throw new DeviceException(op.name() + ": inputs on different devices: "
-                        + Names.argument(op, 0, in.length) + " on " + device + ", "
-                        + Names.argument(op, i, in.length) + " on " + in[i].device() + lines(op, in));
+                        + op.argument(0, in.length) + " on " + device + ", "
+                        + op.argument(i, in.length) + " on " + in[i].device() + lines(op, in));
             }
         }
         return device;
@@ -219,7 +220,7 @@ public final class Dispatch {
     private static void checkOpen(Op op, int i, Tensor[] in) {
         String closed = in[i].storage().closedScope();
         if (closed != null) {
-            throw new ScopeException(op.name() + ": " + Names.argument(op, i, in.length) + " belongs to scope \"" + closed
+            throw new ScopeException(op.name() + ": " + op.argument(i, in.length) + " belongs to scope \"" + closed
                     + "\", which is closed" + lines(op, in));
         }
     }
@@ -238,7 +239,7 @@ public final class Dispatch {
     private static String lines(Op op, Tensor[] in) {
         StringBuilder lines = new StringBuilder();
         for (int i = 0; i < in.length; i++) {
-            lines.append("\n  ").append(Names.argument(op, i, in.length)).append(": ").append(in[i].describe());
+            lines.append("\n  ").append(op.argument(i, in.length)).append(": ").append(in[i].describe());
         }
         return lines.toString();
     }

@@ -127,8 +127,9 @@ public final class Kernel {
         return accepts.test(a);
     }
 
-    ToLongFunction<Args> workspaceBytes() {
-        return workspaceBytes;
+    /** Bytes of shared memory that these arguments need. */
+    long workspace(Args a) {
+        return workspaceBytes == null ? 0 : workspaceBytes.applyAsLong(a);
     }
 
     /** Whether the compiler has this kernel; asking starts the warm-up, on copies of these arguments. */

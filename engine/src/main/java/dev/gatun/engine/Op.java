@@ -20,6 +20,11 @@ public interface Op {
         return Names.ARGUMENTS;
     }
 
+    /** Name of the i-th of so many inputs in errors: {@code x} when it is the only one and has no name of its own. */
+    default String argument(int i, int count) {
+        return Names.argument(this, i, count);
+    }
+
     /**
      * Specs of the outputs for these inputs.
      *

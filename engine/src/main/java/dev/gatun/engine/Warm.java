@@ -84,7 +84,7 @@ final class Warm {
         for (int i = 0; i < a.outputs(); i++) {
             total += a.outSpec(i).bytes();
         }
-        long workspace = Math.max(workspace(kernel, a), workspace(scalar, a));
+        long workspace = Math.max(kernel.workspace(a), scalar.workspace(a));
         if (total + workspace > MOST_BYTES) {
             return null;
         }
@@ -105,10 +105,6 @@ final class Warm {
         Args copy = new Args(a, in, out);
         copy.workspace(arena.allocate(workspace, 64));
         return copy;
-    }
-
-    private static long workspace(Kernel kernel, Args a) {
-        return kernel.workspaceBytes() == null ? 0 : kernel.workspaceBytes().applyAsLong(a);
     }
 
     /** Bytes from the first element of an input to behind its last one. */

@@ -53,11 +53,7 @@ public record Concat(int axis) implements Op {
     }
 
     private static long outer(Args a) {
-        long outer = 1;
-        for (int i = 0; i < a.shape(0).axis(a.op(Concat.class).axis); i++) {
-            outer *= a.shape(0).dim(i);
-        }
-        return outer;
+        return Runs.of(a.shape(0), a.op(Concat.class).axis).outer();
     }
 
     /** One item is one position of the axes in front: a run of every part. */

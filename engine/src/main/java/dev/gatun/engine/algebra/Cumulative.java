@@ -34,15 +34,16 @@ public record Cumulative(int axis, boolean reverse) implements Op {
     }
 
     private static long lines(Args a) {
-        return a.elements() / Math.max(1, a.shape(0).dim(a.op(Cumulative.class).axis));
+        Runs x = Runs.of(a.shape(0), a.op(Cumulative.class).axis);
+        return x.size() == 0 ? 0 : x.outer() * x.inner();
     }
 
     /** One item is one line along the axis. */
     static void lines(Args a, long from, long to) {
         Cumulative op = a.op(Cumulative.class);
-        Shape shape = a.shape(0);
-        long size = shape.dim(op.axis);
-        long step = shape.contiguousStrides()[shape.axis(op.axis)];
+        Runs x = Runs.of(a.shape(0), op.axis);
+        long size = x.size();
+        long step = x.inner();
         for (long line = from; line < to; line++) {
             long first = line / step * step * size + line % step;
             double sum = 0;

@@ -30,11 +30,15 @@ import jdk.incubator.vector.VectorSpecies;
  */
 public record Sum(int from, int to) implements Op {
 
+    private static final Steps PLAIN = new Steps(Sum::line, Sum::columns);
+    /** Room for the widest vector. */
+    private static final long LANES_BYTES = 64;
+
     private static final List<Kernel> KERNELS = List.of(
-            Kernel.vector(Blocks::count, (a, from, to) -> Fast.blocks(a, from, to)).when(Sum::isF32)
-                    .workspace(Blocks::bytes).then(Blocks::outputs, Sum::joinBlocks),
-            Kernel.scalar(Blocks::count, Sum::blocks).when(Sum::isF32)
-                    .workspace(Blocks::bytes).then(Blocks::outputs, Sum::joinBlocks),
+            Kernel.vector(Blocks::count, (a, from, to) -> blocks(a, from, to, Fast.STEPS)).when(Sum::isF32)
+                    .workspace(Blocks::bytes).then(Args::elements, Sum::joinBlocks),
+            Kernel.scalar(Blocks::count, (a, from, to) -> blocks(a, from, to, PLAIN)).when(Sum::isF32)
+                    .workspace(Blocks::bytes).then(Args::elements, Sum::joinBlocks),
             Kernel.reference(Args::elements, Sum::elements));
 
     @Override
@@ -115,10 +119,6 @@ public record Sum(int from, int to) implements Op {
             return b.x.outer() * b.blocks * b.panels;
         }
 
-        static long outputs(Args a) {
-            return a.elements();
-        }
-
         /** A double for each block's sum of a line, a float for each column of a block of rows. */
         static long bytes(Args a) {
             Blocks b = of(a);
@@ -126,10 +126,22 @@ public record Sum(int from, int to) implements Op {
         }
     }
 
-    /** Sums of blocks with plain loops. */
-    private static void blocks(Args a, long from, long to) {
+    /** How the numbers of one block are added; {@code lanes} is room for a vector. */
+    private record Steps(Line line, Columns columns) {
+
+        interface Line {
+            double sum(MemorySegment line, int n, MemorySegment lanes);
+        }
+
+        interface Columns {
+            void sum(MemorySegment first, long rowBytes, int rows, int columns, MemorySegment sums);
+        }
+    }
+
+    private static void blocks(Args a, long from, long to, Steps steps) {
         Blocks b = Blocks.of(a);
         Runs x = b.x;
+        MemorySegment lanes = a.scratch(LANES_BYTES);
         for (long item = from; item < to; item++) {
             long panel = item % b.panels;
             long block = item / b.panels % b.blocks;
@@ -137,19 +149,20 @@ public record Sum(int from, int to) implements Op {
             long start = block * b.length;
             int rows = (int) Math.min(b.length, x.size() - start);
             if (x.inner() == 1) {
-                MemorySegment line = a.in(0).asSlice((outer * x.size() + start) * 4);
-                a.workspace().setAtIndex(JAVA_DOUBLE, outer * b.blocks + block, line(line, rows));
+                MemorySegment line = a.in(0).asSlice((outer * x.size() + start) * 4, rows * 4L);
+                a.workspace().setAtIndex(JAVA_DOUBLE, outer * b.blocks + block, steps.line.sum(line, rows, lanes));
             } else {
                 long column = panel * b.panel;
                 int columns = (int) Math.min(b.panel, x.inner() - column);
-                MemorySegment sums = a.workspace().asSlice(((outer * b.blocks + block) * x.inner() + column) * 4);
-                MemorySegment first = a.in(0).asSlice(((outer * x.size() + start) * x.inner() + column) * 4);
-                columns(first, x.inner(), rows, columns, sums);
+                MemorySegment sums = a.workspace().asSlice(((outer * b.blocks + block) * x.inner() + column) * 4, columns * 4L);
+                MemorySegment first = a.in(0).asSlice(((outer * x.size() + start) * x.inner() + column) * 4,
+                        ((rows - 1) * x.inner() + columns) * 4);
+                steps.columns.sum(first, x.inner() * 4, rows, columns, sums);
             }
         }
     }
 
-    private static double line(MemorySegment line, int n) {
+    private static double line(MemorySegment line, int n, MemorySegment lanes) {
         double even = 0;
         double odd = 0;
         int i = 0;
@@ -160,10 +173,10 @@ public record Sum(int from, int to) implements Op {
         return even + odd + (i < n ? line.get(JAVA_FLOAT_UNALIGNED, i * 4L) : 0);
     }
 
-    private static void columns(MemorySegment first, long stride, int rows, int columns, MemorySegment sums) {
+    private static void columns(MemorySegment first, long rowBytes, int rows, int columns, MemorySegment sums) {
         sums.asSlice(0, columns * 4L).fill((byte) 0);
         for (int row = 0; row < rows; row++) {
-            MemorySegment line = first.asSlice(row * stride * 4);
+            MemorySegment line = first.asSlice(row * rowBytes);
             for (int i = 0; i < columns; i++) {
                 sums.set(JAVA_FLOAT_UNALIGNED, i * 4L, sums.get(JAVA_FLOAT_UNALIGNED, i * 4L) + line.get(JAVA_FLOAT_UNALIGNED, i * 4L));
             }
@@ -190,36 +203,13 @@ public record Sum(int from, int to) implements Op {
         }
     }
 
-    /** Sums of blocks with the Vector API. */
+    /** The same with the Vector API. */
     private static final class Fast {
 
         private static final VectorSpecies<Float> S = Lanes.F32;
         private static final int STEP = S.length();
         private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
-
-        static void blocks(Args a, long from, long to) {
-            Blocks b = Blocks.of(a);
-            Runs x = b.x;
-            MemorySegment lanes = a.scratch(STEP * 4L);
-            for (long item = from; item < to; item++) {
-                long panel = item % b.panels;
-                long block = item / b.panels % b.blocks;
-                long outer = item / b.panels / b.blocks;
-                long start = block * b.length;
-                int rows = (int) Math.min(b.length, x.size() - start);
-                if (x.inner() == 1) {
-                    MemorySegment line = a.in(0).asSlice((outer * x.size() + start) * 4, rows * 4L);
-                    a.workspace().setAtIndex(JAVA_DOUBLE, outer * b.blocks + block, line(line, rows, lanes));
-                } else {
-                    long column = panel * b.panel;
-                    int columns = (int) Math.min(b.panel, x.inner() - column);
-                    MemorySegment sums = a.workspace().asSlice(((outer * b.blocks + block) * x.inner() + column) * 4, columns * 4L);
-                    MemorySegment first = a.in(0).asSlice(((outer * x.size() + start) * x.inner() + column) * 4,
-                            ((rows - 1) * x.inner() + columns) * 4);
-                    columns(first, x.inner() * 4, rows, columns, sums);
-                }
-            }
-        }
+        static final Steps STEPS = new Steps(Fast::line, Fast::columns);
 
         /**
          * Four sums side by side, so that an addition need not wait for the one before. Lanes are added

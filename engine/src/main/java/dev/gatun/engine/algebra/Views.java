@@ -262,7 +262,7 @@ public final class Views {
     public record Place(int axis, long from, long step, long size) implements Op {
 
         private static final List<Kernel> KERNELS = List.of(
-                Kernel.reference(a -> outer(a) * a.outSpec(0).shape().dim(a.op(Place.class).axis), Place::lines));
+                Kernel.reference(a -> Runs.of(a.shape(0), a.op(Place.class).axis).outer() * a.op(Place.class).size, Place::lines));
 
         @Override
         public List<Spec> infer(Spec... in) {
@@ -283,29 +283,17 @@ public final class Views {
             return true;
         }
 
-        private static long outer(Args a) {
-            long outer = 1;
-            for (int i = 0; i < a.shape(0).axis(a.op(Place.class).axis); i++) {
-                outer *= a.shape(0).dim(i);
-            }
-            return outer;
-        }
-
         /** Items are positions on the axis; each moves, or clears, one run of the axes behind it. */
         static void lines(Args a, long from, long to) {
             Place op = a.op(Place.class);
-            long count = a.shape(0).dim(op.axis);
-            long inner = 1;
-            for (int i = a.shape(0).axis(op.axis) + 1; i < a.shape(0).rank(); i++) {
-                inner *= a.shape(0).dim(i);
-            }
-            long bytes = inner * a.dtype(0).bytes();
+            Runs x = Runs.of(a.shape(0), op.axis);
+            long bytes = x.inner() * a.dtype(0).bytes();
             for (long item = from; item < to; item++) {
                 long outer = item / op.size;
                 long at = item % op.size - op.from;
-                boolean taken = at >= 0 && at % op.step == 0 && at / op.step < count;
+                boolean taken = at >= 0 && at % op.step == 0 && at / op.step < x.size();
                 if (taken) {
-                    MemorySegment.copy(a.in(0), (outer * count + at / op.step) * bytes, a.out(), item * bytes, bytes);
+                    MemorySegment.copy(a.in(0), (outer * x.size() + at / op.step) * bytes, a.out(), item * bytes, bytes);
                 } else {
                     a.out().asSlice(item * bytes, bytes).fill((byte) 0);
                 }

@@ -1,9 +1,8 @@
 package dev.gatun.layers.model;
 
 import dev.gatun.engine.Key;
-import dev.gatun.engine.Shape;
-import dev.gatun.engine.Tensor;
 import dev.gatun.layers.model.Trainer.Batch;
+import java.util.Arrays;
 
 /**
  * Batches of bytes from anywhere in a text: each sequence starts at a random place, and its targets are
@@ -27,17 +26,11 @@ public record TextWindows(byte[] text, long batch, long context) implements Trai
     @Override
     public Batch batch(Key key, long index) {
         Key places = key.child(index);
-        int time = Math.toIntExact(context);
-        int sequences = Math.toIntExact(batch);
-        long[] ids = new long[sequences * time];
-        long[] targets = new long[sequences * time];
-        for (int b = 0; b < sequences; b++) {
+        byte[][] windows = new byte[Math.toIntExact(batch)][];
+        for (int b = 0; b < windows.length; b++) {
             int start = (int) Long.remainderUnsigned(places.word(b), text.length - context);
-            for (int t = 0; t < time; t++) {
-                ids[b * time + t] = text[start + t] & 0xFF;
-                targets[b * time + t] = text[start + t + 1] & 0xFF;
-            }
+            windows[b] = Arrays.copyOfRange(text, start, Math.toIntExact(start + context + 1));
         }
-        return new Batch(Tensor.of(Shape.of(batch, context), ids), Tensor.of(Shape.of(batch, context), targets));
+        return Batch.of(windows);
     }
 }

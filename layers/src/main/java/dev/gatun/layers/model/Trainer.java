@@ -5,6 +5,7 @@ import static dev.gatun.autograd.Autograd.grad;
 import dev.gatun.engine.Dispatch;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Scope;
+import dev.gatun.engine.Shape;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
 import dev.gatun.layers.Fit;
@@ -36,7 +37,23 @@ import java.util.Map;
 public final class Trainer {
 
     /** Token ids {@code [B, T]} and what comes after each, -100 where nothing is asked. */
-    public record Batch(Tensor ids, Tensor targets) {}
+    public record Batch(Tensor ids, Tensor targets) {
+
+        /** Windows of bytes, all of {@code T + 1}: each is read up to its last byte, and asked for what comes a byte later. */
+        public static Batch of(byte[]... windows) {
+            int time = windows[0].length - 1;
+            long[] ids = new long[windows.length * time];
+            long[] targets = new long[ids.length];
+            for (int b = 0; b < windows.length; b++) {
+                for (int t = 0; t < time; t++) {
+                    ids[b * time + t] = windows[b][t] & 0xFF;
+                    targets[b * time + t] = windows[b][t + 1] & 0xFF;
+                }
+            }
+            Shape shape = Shape.of(windows.length, time);
+            return new Batch(Tensor.of(shape, ids), Tensor.of(shape, targets));
+        }
+    }
 
     /** Where batches come from. */
     @FunctionalInterface
