@@ -25,7 +25,7 @@ final class Training {
     /** The rate ends at this part of its peak. */
     private static final double FLOOR = 0.05;
 
-    /** After the first step kernels are compiled before the second begins; cold, a step takes longer than that. */
+    /** After the first step of a session kernels are compiled before the second begins; cold, a step takes longer than that. */
     private static final Duration MOST_WARMING = Duration.ofSeconds(8);
 
     private static final double CLIP = 1;
@@ -90,6 +90,7 @@ final class Training {
             double saved = 0;
             long start = System.nanoTime();
             double elapsed = earlier;
+            boolean cold = true;
             while (!budget.spent(trainer.steps(), elapsed) && !interrupt.requested()) {
                 Trainer.Metrics step = trainer.step(rate(elapsed));
                 elapsed = earlier + (System.nanoTime() - start) * 1e-9;
@@ -101,7 +102,8 @@ final class Training {
                     heldOut = glance.bitsPerByte(still);
                     nextJudgement += 1.0 / JUDGEMENTS;
                 }
-                if (trainer.steps() == 1 && !interrupt.requested()) {
+                if (cold && !interrupt.requested()) {
+                    cold = false;
                     Warmup.awaitAll(MOST_WARMING);
                     elapsed = earlier + (System.nanoTime() - start) * 1e-9;
                 }

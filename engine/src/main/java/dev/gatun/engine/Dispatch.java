@@ -73,7 +73,12 @@ public final class Dispatch {
                         + (target.isContiguous() ? "" : ", strided") + (target.node() == null ? "" : ", made by " + target.node().op()));
             }
         }
-        run(op, in, targets.toArray(Tensor[]::new));
+        if (!run(op, in, targets.toArray(Tensor[]::new))) {
+            Tensor[] outputs = composition(op, in);
+            for (int i = 0; i < outputs.length; i++) {
+                overwrite(outputs[i], targets.get(i));
+            }
+        }
     }
 
     /** Writes the numbers of one tensor over those of another, as {@link #overwrite(Op, List, List)} does. */

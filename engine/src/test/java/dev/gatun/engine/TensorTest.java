@@ -118,6 +118,18 @@ class TensorTest {
     }
 
     @Test
+    void overwriting_without_a_kernel_is_refused_and_not_skipped() {
+        Tensor whole = Tensor.of(Shape.of(2), 1L, 2L);
+        try (Backend.Narrowed vectors = Backend.only(Backend.VECTOR)) {
+            assertEquals("""
+                    add: no kernel for these inputs on the backends that are on
+                      a: i64[2] cpu
+                      b: i64[2] cpu""", assertThrows(DeviceException.class,
+                    () -> Dispatch.overwrite(new Arithmetic.Add(), List.of(whole, whole), List.of(whole))).getMessage());
+        }
+    }
+
+    @Test
     void empty_tensors_pass_through() {
         Tensor empty = Tensor.zeros(DType.F64, Shape.of(0, 3));
         assertEquals(Shape.of(0, 3), empty.exp().add(x.slice(0, 0, 1)).shape());
