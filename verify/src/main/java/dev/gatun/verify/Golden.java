@@ -41,10 +41,10 @@ public final class Golden {
     }
 
     /** Layers by the names that files have for them. */
-    private static final Map<String, Runner> RUNNERS = Map.of(
-            "ops", GoldenOps::run,
-            "attention", GoldenAttention::run,
-            "tiny_lm", GoldenModels::run);
+    private static final Map<String, Runner> RUNNERS = Map.ofEntries(
+            Map.entry("ops", GoldenOps::run),
+            Map.entry("attention", GoldenAttention::run),
+            Map.entry("tiny_lm", GoldenModels::run));
 
     private static final Set<String> STATES = Set.of("state", "k_cache", "v_cache", "exp_avg", "exp_avg_sq", "momentum",
             "conv_state", "S", "z", "C", "n", "m");

@@ -10,6 +10,15 @@ import java.util.Map;
 /** Golden cases of softmax attention: the op, and the block with projections, positions and a cache. */
 final class GoldenAttention {
 
+    /** Parameters in the files and in the layer. */
+    static final Map<String, String> NAMES = Map.of(
+            "wq", "query.weight",
+            "wk", "key.weight",
+            "wv", "value.weight",
+            "wo", "out.weight",
+            "q_norm", "query_norm.weight",
+            "k_norm", "key_norm.weight");
+
     private GoldenAttention() {}
 
     static Map<String, Tensor> run(GoldenCase c) {
@@ -36,14 +45,7 @@ final class GoldenAttention {
         SoftmaxAttention layer = new SoftmaxAttention(params, SoftmaxAttention.Config.of(c.whole("D", 0), c.whole("Hq", 0))
                 .kvHeads(c.whole("Hkv", 0)).headSize(keySize).rope(c.number("base", 10_000), c.whole("rot", keySize))
                 .window(c.whole("window", 0), c.whole("prefix", 0)).softcap(c.number("softcap", 0)).qkNorm(c.truth("qk_norm")));
-        c.put("param.wq", params, "query.weight");
-        c.put("param.wk", params, "key.weight");
-        c.put("param.wv", params, "value.weight");
-        c.put("param.wo", params, "out.weight");
-        if (c.truth("qk_norm")) {
-            c.put("param.q_norm", params, "query_norm.weight");
-            c.put("param.k_norm", params, "key_norm.weight");
-        }
+        c.putAll("param.", NAMES, params, "");
         Tensor x = c.get("in.x");
         SoftmaxAttention.State past = c.has("in.k_cache")
                 ? new SoftmaxAttention.State(c.get("in.k_cache"), c.get("in.v_cache"), c.whole("P", 0))

@@ -118,6 +118,24 @@ final class GoldenCase implements AutoCloseable {
         leaves.put(name, target);
     }
 
+    /**
+     * Puts all stored parameters below a name into a layer's.
+     *
+     * @param below {@code "param."}, and more where the layer is part of a model
+     * @param names names behind {@code below}, and where they lie behind {@code at} in the layer
+     */
+    void putAll(String below, Map<String, String> names, Params params, String at) {
+        for (String name : names()) {
+            if (name.startsWith(below)) {
+                String parameter = names.get(name.substring(below.length()));
+                if (parameter == null) {
+                    throw new Unknown("unknown parameter \"" + name + "\"");
+                }
+                put(name, params, at + parameter);
+            }
+        }
+    }
+
     /** A number of the configuration. */
     double number(String key) {
         if (!(config.get(key) instanceof Number number)) {

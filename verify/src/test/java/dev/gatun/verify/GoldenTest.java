@@ -73,7 +73,7 @@ class GoldenTest {
         tensors.put("out.y", x.sigmoid());
         tensors.put("out.z", x);
         Safetensors.write(temp.resolve("b.safetensors"), tensors, metadata("ops", "sigmoid", "{\"op\":\"sigmoid\"}"));
-        Safetensors.write(temp.resolve("c.safetensors"), tensors, metadata("gla", "basic", "{}"));
+        Safetensors.write(temp.resolve("c.safetensors"), tensors, metadata("telepathy", "basic", "{}"));
         Safetensors.write(temp.resolve("d.safetensors"), tensors, metadata("ops", "zeta", "{}"));
         Files.write(temp.resolve("e.safetensors"), new byte[4]);
 
@@ -82,7 +82,7 @@ class GoldenTest {
         assertEquals("0 passed, 5 failed", report.toString());
         assertTrue(problems.get(0).matches("out\\.y is \\S+ at \\d instead of \\S+, off by 1\\.00e-06 where 6\\.22e-10 is allowed"), problems.get(0));
         assertEquals("out.z was not computed", problems.get(1));
-        assertEquals("unknown layer \"gla\"", problems.get(2));
+        assertEquals("unknown layer \"telepathy\"", problems.get(2));
         assertEquals("unknown case \"zeta\" and no op in its config", problems.get(3));
         assertEquals("safetensors: the file has 4 bytes, the length of its header alone takes 8\n  file: " + temp.resolve("e.safetensors"),
                 problems.get(4));

@@ -48,9 +48,14 @@ public final class LanguageModel {
         SequenceLayer<?> make(Params p, Config config);
     }
 
-    /** Mixers by name; a further layer is one line here. */
-    private static final Map<String, Mixer> MIXERS = new TreeMap<>(Map.of(
-            "attention", (p, c) -> new SoftmaxAttention(p, c.attention())));
+    private static final Map<String, Mixer> MIXERS = mixers();
+
+    /** Mixers by name; a further layer is one line here. What a configuration does not say, the layer's own defaults do. */
+    private static Map<String, Mixer> mixers() {
+        Map<String, Mixer> mixers = new TreeMap<>();
+        mixers.put("attention", (p, c) -> new SoftmaxAttention(p, c.attention()));
+        return mixers;
+    }
 
     /**
      * What a model is. A checkpoint carries it as metadata.

@@ -27,6 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class LanguageModelTest {
 
@@ -83,9 +84,15 @@ class LanguageModelTest {
         return Tensor.of(Shape.of(1, time), ids);
     }
 
-    @Test
-    void reading_a_prompt_and_then_token_by_token_is_reading_it_all_at_once() {
-        LanguageModel model = new LanguageModel(Params.fresh(Key.of(2), DType.F64), SMALL).frozen();
+    static List<String> layers() {
+        return LanguageModel.layers();
+    }
+
+    @ParameterizedTest
+    @MethodSource("layers")
+    void reading_a_prompt_and_then_token_by_token_is_reading_it_all_at_once(String layer) {
+        Config config = new Config(layer, 31, 16, 2, 4, 2, 24, 12, true, 10_000, 0, true);
+        LanguageModel model = new LanguageModel(Params.fresh(Key.of(2), DType.F64), config).frozen();
         Tensor whole = model.forward(ids(40));
         assertFalse(whole.tracked());
         Step<LanguageModel.State> step = model.forward(ids(40).slice(1, 0, 25), model.start(1), Form.PARALLEL);
@@ -95,6 +102,27 @@ class LanguageModelTest {
             parts.add(step.y());
         }
         assertArrayEquals(whole.toDoubles(), Tensor.concat(1, parts).toDoubles(), 1e-12);
+    }
+
+    @ParameterizedTest
+    @MethodSource("layers")
+    void a_model_of_any_layer_learns_a_sentence(String layer) {
+        Config config = new Config(layer, 31, 16, 2, 4, 2, 24, 12, true, 10_000, 0, true);
+        Params params = Params.fresh(Key.of(2), DType.F32);
+        LanguageModel model = new LanguageModel(params, config);
+        AdamW adamw = new AdamW(params, new AdamW.Settings(0.9, 0.95, 1e-8, 0.1));
+        double first = 0;
+        double last = 0;
+        for (int step = 0; step < 20; step++) {
+            try (Scope scope = Scope.open("step")) {
+                Tensor loss = model.loss(ids(20).slice(1, 0, 19), ids(20).slice(1, 1, 20));
+                last = loss.item();
+                first = step == 0 ? last : first;
+                adamw.step(grad(loss, params.values()), 0.01);
+            }
+        }
+        assertEquals(Math.log(31), first, 0.1, "before training every token is about as likely");
+        assertTrue(last < 0.8 * first, first + " nats a token became " + last);
     }
 
     @Test
