@@ -92,7 +92,7 @@ final class Training {
             double elapsed = earlier;
             boolean cold = true;
             while (!budget.spent(trainer.steps(), elapsed) && !interrupt.requested()) {
-                Trainer.Metrics step = trainer.step(rate(elapsed));
+                Trainer.Metrics step = cold ? firstStep(rate(elapsed)) : trainer.step(rate(elapsed));
                 elapsed = earlier + (System.nanoTime() - start) * 1e-9;
                 tokens += step.tokens();
                 pace = pace == 0 ? step.seconds() : 0.9 * pace + 0.1 * step.seconds();
@@ -101,11 +101,6 @@ final class Training {
                 if (used >= nextJudgement && used < 1) {
                     heldOut = glance.bitsPerByte(still);
                     nextJudgement += 1.0 / JUDGEMENTS;
-                }
-                if (cold && !interrupt.requested()) {
-                    cold = false;
-                    Warmup.awaitAll(MOST_WARMING);
-                    elapsed = earlier + (System.nanoTime() - start) * 1e-9;
                 }
                 long offHeap = HostPool.shared().heldBytes();
                 metrics.add(new Metrics.Row(
@@ -117,6 +112,11 @@ final class Training {
                         offHeap,
                         used,
                         budget.left(trainer.steps(), elapsed, pace)));
+                if (cold && !interrupt.requested()) {
+                    cold = false;
+                    Warmup.awaitAll(MOST_WARMING);
+                    elapsed = earlier + (System.nanoTime() - start) * 1e-9;
+                }
                 if (elapsed - earlier - saved > SECONDS_BETWEEN_CHECKPOINTS) {
                     saved = elapsed - earlier;
                     saveOnTheWay(progress);
@@ -127,6 +127,13 @@ final class Training {
         } catch (ArithmeticException notFinite) {
             trainer.checkpoint(folder.checkpoint());
             throw new UserError(notFinite.getMessage() + "; the checkpoint is of the step before, a lower --rate may help");
+        }
+    }
+
+    /** The first step has the compiler for itself; what it needs is compiled for the second one, in the pause between them. */
+    private Trainer.Metrics firstStep(double rate) {
+        try (Warmup.Held held = Warmup.hold()) {
+            return trainer.step(rate);
         }
     }
 

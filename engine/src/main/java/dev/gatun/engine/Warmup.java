@@ -66,6 +66,7 @@ public final class Warmup<T> {
     private static final List<Warmup<?>> ALL = new ArrayList<>();
     private static final Deque<Warmup<?>> PENDING = new ArrayDeque<>();
     private static Thread thread;
+    private static int held;
 
     private final String name;
     private final T plain;
@@ -197,6 +198,29 @@ public final class Warmup<T> {
     }
 
     /**
+     * Keeps warm-ups from beginning until closed: while the plain forms themselves are still being compiled, on few
+     * cores, fast ones only get in the way. No effect under {@code gatun.deterministic}, where callers wait for them.
+     */
+    public static Held hold() {
+        synchronized (ALL) {
+            held++;
+        }
+        return () -> {
+            synchronized (ALL) {
+                held--;
+                ALL.notifyAll();
+            }
+        };
+    }
+
+    /** What keeps warm-ups from beginning, until it is closed. */
+    @FunctionalInterface
+    public interface Held extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /**
      * Waits until every warm-up that was started has ended, or for so long; whether all have. On few cores this is the
      * quickest way to full speed: while plain forms compute, the compiler waits for a core.
      */
@@ -287,7 +311,7 @@ public final class Warmup<T> {
         while (true) {
             Warmup<?> next;
             synchronized (ALL) {
-                while (PENDING.isEmpty()) {
+                while (PENDING.isEmpty() || held > 0 && !DETERMINISTIC) {
                     try {
                         ALL.wait();
                     } catch (InterruptedException e) {

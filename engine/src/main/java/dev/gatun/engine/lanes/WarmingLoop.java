@@ -26,7 +26,7 @@ final class WarmingLoop implements Loop {
 
     WarmingLoop(LaneCompiler.Form form) {
         String name = form.lanes() + " loop of " + form.program().steps().size() + " steps, " + form.access();
-        plain = LaneCompiler.scalar(form);
+        plain = SteppedLoop.takes(form) ? SteppedLoop.of(form) : LaneCompiler.scalar(form);
         steps = form.program().steps().size() + OVERHEAD;
         warmup = Warmup.of(name, plain, () -> LaneCompiler.vector(form), new Exercise(form));
     }

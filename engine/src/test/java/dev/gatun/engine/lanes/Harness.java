@@ -12,14 +12,22 @@ import java.util.List;
 /** Runs emitted loops on Java arrays. */
 final class Harness {
 
-    /** What can be emitted for a form. */
-    enum Target { SCALAR, VECTOR }
+    /** What can be made of a form; stepped where its types allow, else as scalar. */
+    enum Target { SCALAR, STEPPED, VECTOR }
 
     private Harness() {}
 
     /** The targets of this process. */
     static List<Target> targets() {
-        return VectorApi.present() ? List.of(Target.values()) : List.of(Target.SCALAR);
+        return VectorApi.present() ? List.of(Target.values()) : List.of(Target.SCALAR, Target.STEPPED);
+    }
+
+    static Loop loop(Target target, LaneCompiler.Form form) {
+        return switch (target) {
+            case VECTOR -> LaneCompiler.vector(form);
+            case STEPPED -> SteppedLoop.takes(form) ? SteppedLoop.of(form) : LaneCompiler.scalar(form);
+            case SCALAR -> LaneCompiler.scalar(form);
+        };
     }
 
     /** One dense row through {@code body}; inputs and output have the lanes' type. */
@@ -34,7 +42,7 @@ final class Harness {
             double[] parameters, int n, double[]... inputs) {
         LaneCompiler.Form form =
                 new LaneCompiler.Form(lanes, in, out, LaneCompiler.program(lanes, in, out, bodies), access);
-        Loop loop = target == Target.VECTOR ? LaneCompiler.vector(form) : LaneCompiler.scalar(form);
+        Loop loop = loop(target, form);
         try (Arena arena = Arena.ofConfined()) {
             List<MemorySegment> blocks = new ArrayList<>();
             long[] offsets = new long[in.size() + out.size()];

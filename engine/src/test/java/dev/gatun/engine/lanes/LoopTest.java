@@ -124,7 +124,7 @@ class LoopTest {
         LaneCompiler.Form form = new LaneCompiler.Form(F32, List.of(F32, F32, F32), List.of(F32),
                 LaneCompiler.program(F32, List.of(F32, F32, F32), List.of(F32), List.of(X.mul(Y).add(Expr.input(2)))),
                 List.of(DENSE, REPEATED, DENSE));
-        Loop loop = target == SCALAR ? LaneCompiler.scalar(form) : LaneCompiler.vector(form);
+        Loop loop = Harness.loop(target, form);
         int rows = 5;
         int n = 19;
         try (Arena arena = Arena.ofConfined()) {
