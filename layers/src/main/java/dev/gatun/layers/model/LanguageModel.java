@@ -60,7 +60,7 @@ public final class LanguageModel {
     /**
      * What a model is. A checkpoint carries it as metadata.
      *
-     * @param layer name of the mixer, one of {@link #layers}
+     * @param layer name of the mixer, one of {@link #layers}; several, with commas between, are for the blocks in turn
      * @param vocab how many token ids there are
      * @param width features of a token
      * @param depth blocks
@@ -111,7 +111,7 @@ public final class LanguageModel {
 
     private final Params params;
     private final Config config;
-    private final Mixer mixer;
+    private final List<Mixer> pattern;
     private final Embedding embedding;
     private final List<Block> blocks = new ArrayList<>();
     private final RmsNorm norm;
@@ -119,14 +119,18 @@ public final class LanguageModel {
 
     /** A model whose mixer is known by name. */
     public LanguageModel(Params params, Config config) {
-        this(params, config, mixer(config.layer));
+        this(params, config, pattern(config.layer));
     }
 
     /** A model with a mixer of the caller's own. */
     public LanguageModel(Params params, Config config, Mixer mixer) {
+        this(params, config, List.of(mixer));
+    }
+
+    private LanguageModel(Params params, Config config, List<Mixer> pattern) {
         this.params = params;
         this.config = config;
-        this.mixer = mixer;
+        this.pattern = pattern;
         Init towardsSum = Init.normal(0.02 / Math.sqrt(2.0 * config.depth));
         Params p = params.drawing(Init.normal(0.02)).drawing("out", towardsSum).drawing("down", towardsSum);
         this.embedding = new Embedding(p.at("embed"), config.vocab, config.width);
@@ -134,7 +138,7 @@ public final class LanguageModel {
             Params block = p.at("blocks").at(i);
             blocks.add(new Block(
                     new RmsNorm(block.at("mixer_norm"), config.width),
-                    mixer.make(block.at("mixer"), config),
+                    pattern.get((int) (i % pattern.size())).make(block.at("mixer"), config),
                     new RmsNorm(block.at("ffn_norm"), config.width),
                     new SwiGlu(block.at("ffn"), config.width, config.hidden)));
         }
@@ -143,15 +147,19 @@ public final class LanguageModel {
         params.check();
     }
 
-    private static Mixer mixer(String name) {
-        Mixer mixer = MIXERS.get(name);
-        if (mixer == null) {
-            throw new IllegalArgumentException("model: no layer \"" + name + "\"; there are " + String.join(", ", layers()));
+    private static List<Mixer> pattern(String layer) {
+        List<Mixer> pattern = new ArrayList<>();
+        for (String name : layer.split(",", -1)) {
+            Mixer mixer = MIXERS.get(name.strip());
+            if (mixer == null) {
+                throw new IllegalArgumentException("model: no layer \"" + name.strip() + "\"; there are " + String.join(", ", layers()));
+            }
+            pattern.add(mixer);
         }
-        return mixer;
+        return pattern;
     }
 
-    /** Names that {@link Config#layer} may have. */
+    /** Names that {@link Config#layer} is made of. */
     public static List<String> layers() {
         return List.copyOf(MIXERS.keySet());
     }
@@ -182,7 +190,7 @@ public final class LanguageModel {
      * it does is recorded.
      */
     public LanguageModel frozen() {
-        return new LanguageModel(params.frozen(), config, mixer);
+        return new LanguageModel(params.frozen(), config, pattern);
     }
 
     /** The parameters. */
