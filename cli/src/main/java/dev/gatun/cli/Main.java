@@ -20,6 +20,7 @@ import picocli.CommandLine.ParameterException;
         subcommands = {
             TrainCommand.class,
             GenerateCommand.class,
+            CompareCommand.class,
             GoldenCommand.class,
             GradcheckCommand.class,
             BenchCommand.class,
