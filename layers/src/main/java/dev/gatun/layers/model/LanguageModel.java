@@ -5,12 +5,15 @@ import static dev.gatun.ops.CrossEntropy.crossEntropy;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
 import dev.gatun.engine.Tensor;
+import dev.gatun.layers.DeltaNet;
 import dev.gatun.layers.Embedding;
 import dev.gatun.layers.Form;
 import dev.gatun.layers.Init;
 import dev.gatun.layers.Linear;
+import dev.gatun.layers.Mamba;
 import dev.gatun.layers.Params;
 import dev.gatun.layers.RmsNorm;
+import dev.gatun.layers.SLstm;
 import dev.gatun.layers.SequenceLayer;
 import dev.gatun.layers.SoftmaxAttention;
 import dev.gatun.layers.Step;
@@ -54,13 +57,17 @@ public final class LanguageModel {
     private static Map<String, Mixer> mixers() {
         Map<String, Mixer> mixers = new TreeMap<>();
         mixers.put("attention", (p, c) -> new SoftmaxAttention(p, c.attention()));
+        mixers.put("mamba", (p, c) -> new Mamba(p, Mamba.Config.of(c.width).depth(c.depth)));
+        mixers.put("deltanet", (p, c) -> new DeltaNet(p, DeltaNet.Config.of(c.width, c.heads)));
+        mixers.put("gated_deltanet", (p, c) -> new DeltaNet(p, DeltaNet.Config.gated(c.width, c.heads)));
+        mixers.put("slstm", (p, c) -> new SLstm(p, SLstm.Config.of(c.width, c.heads)));
         return mixers;
     }
 
     /**
      * What a model is. A checkpoint carries it as metadata.
      *
-     * @param layer name of the mixer, one of {@link #layers}; several, with commas between, are for the blocks in turn
+     * @param layer name of the mixer, one of {@link #layers}
      * @param vocab how many token ids there are
      * @param width features of a token
      * @param depth blocks
@@ -111,7 +118,7 @@ public final class LanguageModel {
 
     private final Params params;
     private final Config config;
-    private final List<Mixer> pattern;
+    private final Mixer mixer;
     private final Embedding embedding;
     private final List<Block> blocks = new ArrayList<>();
     private final RmsNorm norm;
@@ -119,18 +126,14 @@ public final class LanguageModel {
 
     /** A model whose mixer is known by name. */
     public LanguageModel(Params params, Config config) {
-        this(params, config, pattern(config.layer));
+        this(params, config, mixer(config.layer));
     }
 
     /** A model with a mixer of the caller's own. */
     public LanguageModel(Params params, Config config, Mixer mixer) {
-        this(params, config, List.of(mixer));
-    }
-
-    private LanguageModel(Params params, Config config, List<Mixer> pattern) {
         this.params = params;
         this.config = config;
-        this.pattern = pattern;
+        this.mixer = mixer;
         Init towardsSum = Init.normal(0.02 / Math.sqrt(2.0 * config.depth));
         Params p = params.drawing(Init.normal(0.02)).drawing("out", towardsSum).drawing("down", towardsSum);
         this.embedding = new Embedding(p.at("embed"), config.vocab, config.width);
@@ -138,7 +141,7 @@ public final class LanguageModel {
             Params block = p.at("blocks").at(i);
             blocks.add(new Block(
                     new RmsNorm(block.at("mixer_norm"), config.width),
-                    pattern.get((int) (i % pattern.size())).make(block.at("mixer"), config),
+                    mixer.make(block.at("mixer"), config),
                     new RmsNorm(block.at("ffn_norm"), config.width),
                     new SwiGlu(block.at("ffn"), config.width, config.hidden)));
         }
@@ -147,19 +150,15 @@ public final class LanguageModel {
         params.check();
     }
 
-    private static List<Mixer> pattern(String layer) {
-        List<Mixer> pattern = new ArrayList<>();
-        for (String name : layer.split(",", -1)) {
-            Mixer mixer = MIXERS.get(name.strip());
-            if (mixer == null) {
-                throw new IllegalArgumentException("model: no layer \"" + name.strip() + "\"; there are " + String.join(", ", layers()));
-            }
-            pattern.add(mixer);
+    private static Mixer mixer(String name) {
+        Mixer mixer = MIXERS.get(name);
+        if (mixer == null) {
+            throw new IllegalArgumentException("model: no layer \"" + name + "\"; there are " + String.join(", ", layers()));
         }
-        return pattern;
+        return mixer;
     }
 
-    /** Names that {@link Config#layer} is made of. */
+    /** Names that {@link Config#layer} may have. */
     public static List<String> layers() {
         return List.copyOf(MIXERS.keySet());
     }
@@ -190,7 +189,7 @@ public final class LanguageModel {
      * it does is recorded.
      */
     public LanguageModel frozen() {
-        return new LanguageModel(params.frozen(), config, pattern);
+        return new LanguageModel(params.frozen(), config, mixer);
     }
 
     /** The parameters. */
