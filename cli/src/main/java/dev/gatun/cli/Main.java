@@ -20,7 +20,6 @@ import picocli.CommandLine.ParameterException;
         subcommands = {
             TrainCommand.class,
             GenerateCommand.class,
-            CompareCommand.class,
             GoldenCommand.class,
             GradcheckCommand.class,
             BenchCommand.class,

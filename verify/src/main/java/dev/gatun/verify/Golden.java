@@ -44,6 +44,10 @@ public final class Golden {
     private static final Map<String, Runner> RUNNERS = Map.ofEntries(
             Map.entry("ops", GoldenOps::run),
             Map.entry("attention", GoldenAttention::run),
+            Map.entry("deltanet", GoldenDeltaNet::run),
+            Map.entry("gated_deltanet", GoldenDeltaNet::run),
+            Map.entry("mamba", GoldenMamba::run),
+            Map.entry("slstm", GoldenSLstm::run),
             Map.entry("tiny_lm", GoldenModels::run));
 
     private static final Set<String> STATES = Set.of("state", "k_cache", "v_cache", "exp_avg", "exp_avg_sq", "momentum",

@@ -6,6 +6,7 @@ import dev.gatun.engine.DType;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Scope;
 import dev.gatun.engine.Tensor;
+import dev.gatun.layers.Mamba;
 import dev.gatun.layers.Params;
 import dev.gatun.layers.SoftmaxAttention;
 import dev.gatun.layers.model.LanguageModel;
@@ -48,6 +49,7 @@ final class GoldenModels {
         Map<String, Known> mixers = new HashMap<>();
         mixers.put("attention", new Known(c -> (p, m) -> new SoftmaxAttention(p, SoftmaxAttention.Config.of(m.width(), m.heads())
                 .kvHeads(m.heads() / 2).rope(c.number("base", 10_000), m.width() / m.heads())), GoldenAttention.NAMES));
+        mixers.put("mamba", new Known(c -> (p, m) -> new Mamba(p, GoldenMamba.config(c, m.width())), GoldenMamba.NAMES));
         return mixers;
     }
 
