@@ -28,6 +28,10 @@ final class Training {
     /** After the first step of a session kernels are compiled before the second begins; cold, a step takes longer than that. */
     private static final Duration MOST_WARMING = Duration.ofSeconds(8);
 
+    /** A shorter run is over before that pays. */
+    private static final int FEW_STEPS = 10;
+    private static final double FEW_SECONDS = 15;
+
     private static final double CLIP = 1;
     private static final double SECONDS_BETWEEN_CHECKPOINTS = 60;
 
@@ -114,7 +118,9 @@ final class Training {
                         budget.left(trainer.steps(), elapsed, pace)));
                 if (cold && !interrupt.requested()) {
                     cold = false;
-                    Warmup.awaitAll(MOST_WARMING);
+                    if (budget.steps() - trainer.steps() > FEW_STEPS || budget.seconds() - elapsed > FEW_SECONDS) {
+                        Warmup.awaitAll(MOST_WARMING);
+                    }
                     elapsed = earlier + (System.nanoTime() - start) * 1e-9;
                 }
                 if (elapsed - earlier - saved > SECONDS_BETWEEN_CHECKPOINTS) {
