@@ -37,6 +37,14 @@ class TensorTest {
     }
 
     @Test
+    void a_reshape_that_joins_a_repeated_axis_with_another_one_copies() {
+        Tensor repeated = Tensor.of(DType.F32, Shape.of(2, 1, 2), 1, 2, 3, 4).expand(Shape.of(2, 2, 2));
+        assertArrayEquals(new double[] {1, 2, 1, 2, 3, 4, 3, 4}, repeated.reshape(4, 2).toDoubles());
+        Tensor last = Tensor.of(DType.F32, Shape.of(2, 1), 1, 2).expand(Shape.of(2, 3));
+        assertArrayEquals(new double[] {1, 1, 1, 2, 2, 2}, last.reshape(6).toDoubles());
+    }
+
+    @Test
     void expanding_repeats_with_a_stride_of_zero() {
         Tensor repeated = x.slice(1, 0, 1).expand(Shape.of(2, 2, 3));
         assertArrayEquals(new double[] {1, 1, 1, 4, 4, 4, 1, 1, 1, 4, 4, 4}, repeated.toDoubles());

@@ -241,8 +241,8 @@ abstract class SequenceLayerLaws {
                 analytic += terms.sum().item();
                 squares += terms.square().sum().item();
             }
-            // Differences of fourth order: at this step both curvature and rounding are below 1e-10 of the sum.
-            double h = 1e-4;
+            // Differences of fourth order: at this step both curvature and rounding are below 1e-8 of the sum.
+            double h = 1e-5;
             double numeric = (8 * (moved(c, x, past, form, directions, h) - moved(c, x, past, form, directions, -h))
                     - (moved(c, x, past, form, directions, 2 * h) - moved(c, x, past, form, directions, -2 * h))) / (12 * h);
             assertEquals(numeric, analytic, 1e-6 * Math.max(Math.sqrt(squares), Math.abs(numeric)));

@@ -48,6 +48,11 @@ public final class Golden {
             Map.entry("gated_deltanet", GoldenDeltaNet::run),
             Map.entry("mamba", GoldenMamba::run),
             Map.entry("slstm", GoldenSLstm::run),
+            Map.entry("linear_attention", GoldenLinear::attention),
+            Map.entry("retention", GoldenLinear::retention),
+            Map.entry("gla", GoldenLinear::gated),
+            Map.entry("mamba2", GoldenMamba2::run),
+            Map.entry("mlstm", GoldenMLstm::run),
             Map.entry("tiny_lm", GoldenModels::run));
 
     private static final Set<String> STATES = Set.of("state", "k_cache", "v_cache", "exp_avg", "exp_avg_sq", "momentum",

@@ -154,6 +154,11 @@ final class GoldenCase implements AutoCloseable {
         return (long) number(key, otherwise);
     }
 
+    /** A list of numbers of the configuration; empty when it is not there. */
+    List<Double> numbers(String key) {
+        return config.get(key) instanceof List<?> list ? list.stream().map(each -> ((Number) each).doubleValue()).toList() : List.of();
+    }
+
     /** Whether something is on; off when it is not there. */
     boolean truth(String key) {
         return Boolean.TRUE.equals(config.get(key));

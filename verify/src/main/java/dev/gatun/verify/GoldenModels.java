@@ -6,6 +6,8 @@ import dev.gatun.engine.DType;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Scope;
 import dev.gatun.engine.Tensor;
+import dev.gatun.layers.LinearAttention;
+import dev.gatun.layers.MLstm;
 import dev.gatun.layers.Mamba;
 import dev.gatun.layers.Params;
 import dev.gatun.layers.SoftmaxAttention;
@@ -50,6 +52,9 @@ final class GoldenModels {
         mixers.put("attention", new Known(c -> (p, m) -> new SoftmaxAttention(p, SoftmaxAttention.Config.of(m.width(), m.heads())
                 .kvHeads(m.heads() / 2).rope(c.number("base", 10_000), m.width() / m.heads())), GoldenAttention.NAMES));
         mixers.put("mamba", new Known(c -> (p, m) -> new Mamba(p, GoldenMamba.config(c, m.width())), GoldenMamba.NAMES));
+        mixers.put("linear_attention", new Known(c -> (p, m) -> new LinearAttention(p, LinearAttention.Config.of(m.width(), m.heads())),
+                GoldenLinear.NAMES));
+        mixers.put("mlstm", new Known(c -> (p, m) -> new MLstm(p, MLstm.Config.of(m.width(), m.heads())), GoldenMLstm.LAYER));
         return mixers;
     }
 

@@ -127,12 +127,12 @@ public final class Views {
                     }
                 }
                 long inner = 0; // stride of the innermost axis of the run that is longer than one
-                long expected = 0;
+                long expected = -1;
                 for (int axis = fEnd - 1; axis >= f; axis--) {
                     if (from.dim(axis) == 1) {
                         continue;
                     }
-                    if (expected == 0) {
+                    if (expected < 0) { // strides are not negative; a repeated axis has 0
                         inner = strides[axis];
                         expected = inner * from.dim(axis);
                     } else if (strides[axis] != expected) {

@@ -8,10 +8,16 @@ import dev.gatun.engine.Tensor;
 import dev.gatun.layers.DeltaNet;
 import dev.gatun.layers.Embedding;
 import dev.gatun.layers.Form;
+import dev.gatun.layers.GatedLinearAttention;
 import dev.gatun.layers.Init;
 import dev.gatun.layers.Linear;
+import dev.gatun.layers.LinearAttention;
+import dev.gatun.layers.MLstm;
+import dev.gatun.layers.MLstmBlock;
+import dev.gatun.layers.Mamba2;
 import dev.gatun.layers.Mamba;
 import dev.gatun.layers.Params;
+import dev.gatun.layers.Retention;
 import dev.gatun.layers.RmsNorm;
 import dev.gatun.layers.SLstm;
 import dev.gatun.layers.SequenceLayer;
@@ -61,6 +67,12 @@ public final class LanguageModel {
         mixers.put("deltanet", (p, c) -> new DeltaNet(p, DeltaNet.Config.of(c.width, c.heads)));
         mixers.put("gated_deltanet", (p, c) -> new DeltaNet(p, DeltaNet.Config.gated(c.width, c.heads)));
         mixers.put("slstm", (p, c) -> new SLstm(p, SLstm.Config.of(c.width, c.heads)));
+        mixers.put("gla", (p, c) -> new GatedLinearAttention(p, GatedLinearAttention.Config.of(c.width, c.heads)));
+        mixers.put("linear-attention", (p, c) -> new LinearAttention(p, LinearAttention.Config.of(c.width, c.heads)));
+        mixers.put("mamba2", (p, c) -> new Mamba2(p, Mamba2.Config.of(c.width, c.heads)));
+        mixers.put("mlstm", (p, c) -> new MLstm(p, MLstm.Config.of(c.width, c.heads)));
+        mixers.put("mlstm-v1", (p, c) -> new MLstmBlock(p, MLstmBlock.Config.of(c.width, c.heads).depth(c.depth)));
+        mixers.put("retention", (p, c) -> new Retention(p, Retention.Config.of(c.width, c.heads)));
         return mixers;
     }
 
