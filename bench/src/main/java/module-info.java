@@ -3,4 +3,5 @@ module dev.gatun.bench {
     requires transitive dev.gatun.verify;
     requires jdk.incubator.vector;
     requires jmh.core;
+    requires static ai.djl.api;
 }

@@ -27,12 +27,18 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--help", usageHelp = true, description = "Shows this and ends.")
     private boolean help;
 
+    @Option(names = "--torch", description = "Runs what is compared with libtorch, too; the launcher fetches it (110 MB).")
+    private boolean torch;
+
     @Unmatched
     private final List<String> jmh = new ArrayList<>();
 
     @Override
     public Integer call() throws IOException {
         try {
+            if (!torch) {
+                jmh.addAll(List.of("-e", "[.]torch[.]"));
+            }
             CommandLineOptions options = new CommandLineOptions(jmh.toArray(String[]::new));
             if (options.shouldHelp()) {
                 options.showHelp();
