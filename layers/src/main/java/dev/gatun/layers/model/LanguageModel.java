@@ -65,7 +65,7 @@ public final class LanguageModel {
         mixers.put("attention", (p, c) -> new SoftmaxAttention(p, c.attention()));
         mixers.put("mamba", (p, c) -> new Mamba(p, Mamba.Config.of(c.width).depth(c.depth)));
         mixers.put("deltanet", (p, c) -> new DeltaNet(p, DeltaNet.Config.of(c.width, c.heads)));
-        mixers.put("gated_deltanet", (p, c) -> new DeltaNet(p, DeltaNet.Config.gated(c.width, c.heads)));
+        mixers.put("gated-deltanet", (p, c) -> new DeltaNet(p, DeltaNet.Config.gated(c.width, c.heads)));
         mixers.put("slstm", (p, c) -> new SLstm(p, SLstm.Config.of(c.width, c.heads)));
         mixers.put("gla", (p, c) -> new GatedLinearAttention(p, GatedLinearAttention.Config.of(c.width, c.heads)));
         mixers.put("linear-attention", (p, c) -> new LinearAttention(p, LinearAttention.Config.of(c.width, c.heads)));
@@ -79,7 +79,7 @@ public final class LanguageModel {
     /**
      * What a model is. A checkpoint carries it as metadata.
      *
-     * @param layer name of the mixer, one of {@link #layers}
+     * @param layer name of the mixer, one of {@link #layers}; several, with commas between, are for the blocks in turn
      * @param vocab how many token ids there are
      * @param width features of a token
      * @param depth blocks
@@ -130,7 +130,7 @@ public final class LanguageModel {
 
     private final Params params;
     private final Config config;
-    private final Mixer mixer;
+    private final List<Mixer> pattern;
     private final Embedding embedding;
     private final List<Block> blocks = new ArrayList<>();
     private final RmsNorm norm;
@@ -138,14 +138,18 @@ public final class LanguageModel {
 
     /** A model whose mixer is known by name. */
     public LanguageModel(Params params, Config config) {
-        this(params, config, mixer(config.layer));
+        this(params, config, pattern(config.layer));
     }
 
     /** A model with a mixer of the caller's own. */
     public LanguageModel(Params params, Config config, Mixer mixer) {
+        this(params, config, List.of(mixer));
+    }
+
+    private LanguageModel(Params params, Config config, List<Mixer> pattern) {
         this.params = params;
         this.config = config;
-        this.mixer = mixer;
+        this.pattern = pattern;
         Init towardsSum = Init.normal(0.02 / Math.sqrt(2.0 * config.depth));
         Params p = params.drawing(Init.normal(0.02)).drawing("out", towardsSum).drawing("down", towardsSum);
         this.embedding = new Embedding(p.at("embed"), config.vocab, config.width);
@@ -153,7 +157,7 @@ public final class LanguageModel {
             Params block = p.at("blocks").at(i);
             blocks.add(new Block(
                     new RmsNorm(block.at("mixer_norm"), config.width),
-                    mixer.make(block.at("mixer"), config),
+                    pattern.get((int) (i % pattern.size())).make(block.at("mixer"), config),
                     new RmsNorm(block.at("ffn_norm"), config.width),
                     new SwiGlu(block.at("ffn"), config.width, config.hidden)));
         }
@@ -162,15 +166,19 @@ public final class LanguageModel {
         params.check();
     }
 
-    private static Mixer mixer(String name) {
-        Mixer mixer = MIXERS.get(name);
-        if (mixer == null) {
-            throw new IllegalArgumentException("model: no layer \"" + name + "\"; there are " + String.join(", ", layers()));
+    private static List<Mixer> pattern(String layer) {
+        List<Mixer> pattern = new ArrayList<>();
+        for (String name : layer.split(",", -1)) {
+            Mixer mixer = MIXERS.get(name.strip());
+            if (mixer == null) {
+                throw new IllegalArgumentException("model: no layer \"" + name.strip() + "\"; there are " + String.join(", ", layers()));
+            }
+            pattern.add(mixer);
         }
-        return mixer;
+        return pattern;
     }
 
-    /** Names that {@link Config#layer} may have. */
+    /** Names that {@link Config#layer} is made of. */
     public static List<String> layers() {
         return List.copyOf(MIXERS.keySet());
     }
@@ -201,7 +209,7 @@ public final class LanguageModel {
      * it does is recorded.
      */
     public LanguageModel frozen() {
-        return new LanguageModel(params.frozen(), config, mixer);
+        return new LanguageModel(params.frozen(), config, pattern);
     }
 
     /** The parameters. */
