@@ -64,13 +64,45 @@ record HtmlReport(
             td { padding: .34rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
             tr:last-child td { border-bottom: 0; }
             td:first-child { color: var(--soft); padding-right: 1rem; white-space: nowrap; }
+            th { font-weight: 500; color: var(--soft); text-align: right; padding: .34rem 0 .34rem .8rem; vertical-align: bottom; }
+            th:first-child { text-align: left; padding-left: 0; }
+            .wide td:not(:first-child) { text-align: right; padding-left: .8rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
             td:last-child { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
             """;
 
     /** The page. */
     String html() {
         Metrics.Row last = rows.getLast();
-        return format("""
+        return page(title, format("""
+                <p>%s</p>
+                <div class="tiles">
+                %s</div>
+                <h2>Loss</h2>
+                <div class="card">%s</div>
+                <h2>What it writes</h2>
+                <div class="card"><pre><b>%s</b>%s</pre></div>
+                <div class="pair">
+                <section><h2>Configuration</h2><div class="card">%s</div></section>
+                <section><h2>Machine</h2><div class="card">%s</div></section>
+                </div>
+                """,
+                        verdict(),
+                        tile("good", format("%.3f", heldOut), "bits per byte on held-out text")
+                                + tile("warn", format("%.3f", deflate), "bits per byte with deflate")
+                                + tile("", format("%,d", last.step()), "steps")
+                                + tile("", compact(last.tokens()), "bytes learned from")
+                                + tile("", duration(last.seconds()), "of training")
+                                + tile("", compact(Math.round(last.tokens() / last.seconds())), "bytes a second"),
+                        chart(),
+                        escape(prompt),
+                        escape(sample),
+                        table(configuration),
+                        table(machine)));
+    }
+
+    /** A page that needs nothing else, around what it has to say. */
+    static String page(String title, String body) {
+        return """
                 <!doctype html>
                 <html lang="en">
                 <head>
@@ -83,36 +115,10 @@ record HtmlReport(
                 <body>
                 <main>
                 <h1>%s</h1>
-                <p>%s</p>
-                <div class="tiles">
-                %s</div>
-                <h2>Loss</h2>
-                <div class="card">%s</div>
-                <h2>What it writes</h2>
-                <div class="card"><pre><b>%s</b>%s</pre></div>
-                <div class="pair">
-                <section><h2>Configuration</h2><div class="card">%s</div></section>
-                <section><h2>Machine</h2><div class="card">%s</div></section>
-                </div>
-                </main>
+                %s</main>
                 </body>
                 </html>
-                """,
-                        escape(title),
-                        STYLE,
-                        escape(title),
-                        verdict(),
-                        tile("good", format("%.3f", heldOut), "bits per byte on held-out text")
-                                + tile("warn", format("%.3f", deflate), "bits per byte with deflate")
-                                + tile("", format("%,d", last.step()), "steps")
-                                + tile("", compact(last.tokens()), "bytes learned from")
-                                + tile("", duration(last.seconds()), "of training")
-                                + tile("", compact(Math.round(last.tokens() / last.seconds())), "bytes a second"),
-                        chart(),
-                        escape(prompt),
-                        escape(sample),
-                        table(configuration),
-                        table(machine));
+                """.formatted(escape(title), STYLE, escape(title), body);
     }
 
     private String verdict() {
@@ -144,7 +150,8 @@ record HtmlReport(
         return "<div class=\"tile %s\"><b>%s</b><span>%s</span></div>\n".formatted(kind, number, words);
     }
 
-    private static String table(Map<String, String> facts) {
+    /** Facts by their names. */
+    static String table(Map<String, String> facts) {
         StringBuilder table = new StringBuilder("<table>\n");
         facts.forEach((name, value) -> table.append("<tr><td>")
                 .append(escape(name))

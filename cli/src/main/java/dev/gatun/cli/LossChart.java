@@ -13,6 +13,8 @@ import org.knowm.xchart.VectorGraphicsEncoder.VectorGraphicsFormat;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.internal.chartpart.Chart;
+import org.knowm.xchart.style.AxesChartStyler;
 import org.knowm.xchart.style.Styler.LegendPosition;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
@@ -23,7 +25,7 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 final class LossChart {
 
     /** A colour of the drawing and the variable of the page that takes its place. */
-    private enum Ink {
+    enum Ink {
         TEXT("--soft"),
         GRID("--line"),
         BATCH("--faint"),
@@ -46,8 +48,8 @@ final class LossChart {
     /** More points than pixels say nothing. */
     private static final int POINTS = 600;
 
-    private static final int WIDTH = 920;
-    private static final int HEIGHT = 380;
+    static final int WIDTH = 920;
+    static final int HEIGHT = 380;
 
     private LossChart() {}
 
@@ -56,7 +58,9 @@ final class LossChart {
         System.setProperty("java.awt.headless", "true");
         XYChart chart =
                 new XYChartBuilder().width(WIDTH).height(HEIGHT).xAxisTitle("step").yAxisTitle("bits per byte").build();
-        style(chart);
+        style(chart.getStyler());
+        chart.getStyler().setYAxisMin(0.0).setYAxisMax(8.0);
+        chart.getStyler().setXAxisDecimalPattern("#,##0");
 
         double[] steps = binned(rows.stream().mapToDouble(Metrics.Row::step).toArray());
         double[] batch = binned(rows.stream().mapToDouble(Metrics.Row::bits).toArray());
@@ -72,12 +76,18 @@ final class LossChart {
                     judged.stream().mapToDouble(Metrics.Row::heldOut).toArray(),
                     Ink.HELD_OUT,
                     new BasicStroke(1.6f));
+            chart.getStyler().setMarkerSize(7);
             series.setMarker(SeriesMarkers.CIRCLE).setMarkerColor(Ink.HELD_OUT.color());
         }
         double[] ends = {steps[0], steps[steps.length - 1]};
         line(chart, "deflate", ends, new double[] {deflate, deflate}, Ink.DEFLATE, new BasicStroke(
                 1.6f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 10f, new float[] {6f, 5f}, 0f));
 
+        return svg(chart);
+    }
+
+    /** A drawing whose stand-in colours have become the page's. */
+    static String svg(Chart<?, ?> chart) throws IOException {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         VectorGraphicsEncoder.saveVectorGraphic(chart, out, VectorGraphicsFormat.SVG);
         return themed(out.toString(StandardCharsets.UTF_8));
@@ -91,10 +101,10 @@ final class LossChart {
         return series;
     }
 
-    private static void style(XYChart chart) {
+    /** How drawings look on our pages: no frame, no ground, a few quiet lines. */
+    static void style(AxesChartStyler style) {
         Color clear = new Color(0, 0, 0, 0);
         Font font = new Font(Font.SANS_SERIF, Font.PLAIN, 13);
-        var style = chart.getStyler();
         style.setChartBackgroundColor(clear);
         style.setPlotBackgroundColor(clear);
         style.setPlotBorderVisible(false);
@@ -106,7 +116,6 @@ final class LossChart {
         style.setLegendBackgroundColor(clear);
         style.setLegendBorderColor(clear);
         style.setLegendFont(font);
-        style.setMarkerSize(7);
         style.setPlotGridLinesColor(Ink.GRID.color());
         style.setPlotGridLinesStroke(new BasicStroke(1f));
         style.setPlotGridVerticalLinesVisible(false);
@@ -116,9 +125,6 @@ final class LossChart {
         style.setAxisTitleFont(font);
         style.setXAxisTitleColor(Ink.TEXT.color());
         style.setYAxisTitleColor(Ink.TEXT.color());
-        style.setYAxisMin(0.0);
-        style.setYAxisMax(8.0);
-        style.setXAxisDecimalPattern("#,##0");
     }
 
     /** Means of neighbours, so that at most {@link #POINTS} are left. */

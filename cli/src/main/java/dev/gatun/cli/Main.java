@@ -20,6 +20,8 @@ import picocli.CommandLine.ParameterException;
         subcommands = {
             TrainCommand.class,
             GenerateCommand.class,
+            CompareCommand.class,
+            ExplainCommand.class,
             GoldenCommand.class,
             GradcheckCommand.class,
             BenchCommand.class,

@@ -14,7 +14,7 @@ record RunFolder(Path path) {
 
     /** A new folder below {@code runs}, named for the time and the layer; a second one in the same second gets a number. */
     static RunFolder create(Path runs, LocalDateTime now, String layer) {
-        String name = NAME.format(now) + "-" + layer;
+        String name = NAME.format(now) + "-" + layer.replaceAll("[, ]+", "+");
         try {
             Files.createDirectories(runs);
             for (int number = 1; ; number++) {

@@ -20,7 +20,7 @@ import java.util.stream.Collectors;
  * Everything that decides what a run computes. A run folder keeps it as {@code config.json}.
  *
  * @param text a file or folder to learn from; empty for the sources of the JDK
- * @param layer what mixes tokens
+ * @param layer what mixes tokens; several names, with commas between, are for the blocks in turn
  * @param width features of a token
  * @param depth blocks
  * @param heads heads of attention
@@ -71,9 +71,11 @@ record Settings(
                 width % heads == 0 && width / heads % 2 == 0,
                 "--heads: " + heads + " heads do not cut a --width of " + width + " into equal, even parts");
         require(heads % kvHeads == 0, "--kv-heads: " + heads + " heads cannot share " + kvHeads + " equally");
-        require(
-                LanguageModel.layers().contains(layer),
-                "--layer: there is no \"" + layer + "\"; there are " + String.join(", ", LanguageModel.layers()));
+        for (String name : layer.split(",", -1)) {
+            require(
+                    LanguageModel.layers().contains(name.strip()),
+                    "--layer: there is no \"" + name.strip() + "\"; there are " + String.join(", ", LanguageModel.layers()));
+        }
     }
 
     private static void positive(String option, long value) {

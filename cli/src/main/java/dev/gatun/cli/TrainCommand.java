@@ -41,7 +41,7 @@ final class TrainCommand implements Callable<Integer> {
         @Option(names = "--text", paramLabel = "PATH", description = "A file, or a folder of text files, to learn from.")
         Path text;
 
-        @Option(names = "--layer", paramLabel = "NAME", description = "What mixes tokens (default: attention).")
+        @Option(names = "--layer", paramLabel = "NAME", description = "What mixes tokens (default: attention); several, with commas between, are for the blocks in turn.")
         String layer;
 
         @Option(names = "--width", paramLabel = "N", description = "Features of a token (default: 128).")

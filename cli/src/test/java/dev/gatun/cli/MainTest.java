@@ -158,4 +158,26 @@ class MainTest {
         assertEquals(2, gatun(args));
         assertEquals(message, error);
     }
+
+    @Test
+    void layers_are_compared_on_text_and_recall() throws IOException {
+        assertEquals(0, gatun("compare", "--layers", "attention;attention,attention", "--text", text.toString(), "--out", out.toString(),
+                "--minutes", "0.003", "--recall-steps", "2", "--width", "32", "--depth", "2", "--context", "16", "--batch", "2"), error);
+        List<String> lines = Files.readAllLines(out.resolve("compare.csv"));
+        assertEquals(4, lines.size());
+        assertTrue(lines.get(2).startsWith("\"attention,attention\",\""), lines.get(2));
+        assertTrue(Files.readString(out.resolve("compare.html")).contains("Layers compared"));
+
+        assertEquals(2, gatun("compare", "--layers", "attention;nothing", "--minutes", "1"));
+        assertTrue(error.startsWith("gatun compare: --layer: there is no \"nothing\""), error);
+    }
+
+    @Test
+    void every_layer_can_be_explained() {
+        for (String layer : LanguageModel.layers()) {
+            assertEquals(0, gatun("explain", layer, "--tokens", "3"), layer + ": " + error);
+        }
+        assertEquals(2, gatun("explain", "nothing"));
+        assertTrue(error.startsWith("gatun explain: there is no layer \"nothing\"; there are attention, "), error);
+    }
 }

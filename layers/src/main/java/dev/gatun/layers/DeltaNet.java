@@ -1,5 +1,6 @@
 package dev.gatun.layers;
 
+import static dev.gatun.layers.Inside.named;
 import static dev.gatun.ops.Activations.softplus;
 import static dev.gatun.ops.Activations.swiglu;
 import static dev.gatun.ops.Norms.l2Norm;
@@ -181,8 +182,18 @@ public final class DeltaNet implements SequenceLayer<DeltaNet.State> {
             Given.gate(name, "decay", decay);
             decay = decay.swap(1, 2);
         }
-        DeltaRule.Result read = deltaRule(l2Norm(split(q.y(), config.keySize)), l2Norm(split(k.y(), config.keySize)),
-                split(v.y(), config.valueSize), (config.negative ? write.mul(2) : write).swap(1, 2), decay, past.memory);
+        Tensor keys = l2Norm(split(k.y(), config.keySize));
+        Tensor values = split(v.y(), config.valueSize);
+        Tensor rate = (config.negative ? write.mul(2) : write).swap(1, 2);
+        Tensor logDecay = decay;
+        named("beta, how much is corrected", rate);
+        if (config.gated) {
+            named("decay", logDecay::exp);
+        }
+        if (x.dim(1) == 1) {
+            named("surprise v - Sᵀk", () -> values.sub(keys.matmul(logDecay == null ? past.memory : past.memory.mul(logDecay.exp().insertAxis(-1)))));
+        }
+        DeltaRule.Result read = deltaRule(l2Norm(split(q.y(), config.keySize)), keys, values, rate, logDecay, past.memory);
         Tensor y = norm.forward(read.y()).swap(1, 2).reshape(x.dim(0), x.dim(1), config.heads * config.valueSize);
         y = config.gated ? swiglu(gate.forward(x), y) : y;
         return new Step<>(out.forward(y), new State(read.state(), q.state(), k.state(), v.state()));

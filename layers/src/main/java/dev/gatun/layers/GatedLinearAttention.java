@@ -1,5 +1,6 @@
 package dev.gatun.layers;
 
+import static dev.gatun.layers.Inside.named;
 import static dev.gatun.layers.Pieces.merge;
 import static dev.gatun.layers.Pieces.part;
 import static dev.gatun.layers.Pieces.split;
@@ -113,6 +114,9 @@ public final class GatedLinearAttention implements SequenceLayer<GatedLinearAtte
         Tensor k = split(key.forward(x), config.heads);
         Tensor v = split(value.forward(x), config.heads);
         Tensor decay = split(logSigmoid(wide.forward(narrow.forward(x))).div(config.temper), config.heads);
+        named("decay of each row", decay::exp);
+        named("k", k);
+        named("v", v);
         Step<State> mixed = attend(q, k, v, decay, past, config.chunk, form);
         Tensor z = split(gate.forward(x), config.heads);
         return new Step<>(out.forward(merge(rmsNormThenGate(mixed.y(), z, norm, EPS))), mixed.state());

@@ -1,5 +1,6 @@
 package dev.gatun.layers;
 
+import static dev.gatun.layers.Inside.named;
 import static dev.gatun.layers.Pieces.merge;
 import static dev.gatun.layers.Pieces.part;
 import static dev.gatun.layers.Pieces.split;
@@ -154,6 +155,8 @@ public final class LinearAttention implements SequenceLayer<LinearAttention.Stat
     public static Step<State> attend(Config config, Tensor q, Tensor k, Tensor v, Tensor keyMask, State past, Form form) {
         Tensor phiQ = config.feature.of(q);
         Tensor phiK = masked(config.feature.of(k), keyMask);
+        named("feature map of q", phiQ);
+        named("feature map of k", phiK);
         Tensor never = Tensor.zeros(q.dtype(), Shape.of(q.dim(0), q.dim(1), q.dim(2)));
         return Pieces.over(q.dim(2), config.chunk, form, 2, past, (from, to, before) -> {
             Tensor qs = part(phiQ, 2, from, to);

@@ -1,5 +1,6 @@
 package dev.gatun.layers;
 
+import static dev.gatun.layers.Inside.named;
 import static dev.gatun.layers.Pieces.merge;
 import static dev.gatun.layers.Pieces.part;
 import static dev.gatun.layers.Pieces.split;
@@ -130,6 +131,10 @@ public final class MLstm implements SequenceLayer<MLstm.State> {
             DecayMean mean = new DecayMean(sigmoidInput ? Weights.BOUNDED : Weights.STABLE, 0, eps);
             Tensor logInput = sigmoidInput ? logSigmoid(input) : input;
             Tensor logForget = logSigmoid(forget);
+            named("logarithm of the input gate", logInput);
+            named("forget gate", logForget::exp);
+            named("k", k);
+            named("v", v);
             return Pieces.over(q.dim(2), chunk, form, 2, past, (from, to, before) -> {
                 DecayMean.Result r = mean.of(part(q, 2, from, to), part(k, 2, from, to), part(v, 2, from, to),
                         part(logInput, 2, from, to), part(logForget, 2, from, to), new DecayMean.State(before.c, before.n, before.m));

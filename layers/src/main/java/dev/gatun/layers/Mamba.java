@@ -1,5 +1,7 @@
 package dev.gatun.layers;
 
+import static dev.gatun.layers.Inside.named;
+import static dev.gatun.ops.Activations.softplus;
 import static dev.gatun.ops.sequence.SelectiveScan.selectiveScan;
 
 import dev.gatun.engine.DType;
@@ -141,6 +143,8 @@ public final class Mamba implements SequenceLayer<Mamba.State> {
         Tensor gates = select.forward(u);
         Given.gate(NAME, "[dt; B; C]", gates);
         Tensor delta = Linear.apply(stepWeight, gates.slice(2, 0, config.rank).contiguous());
+        named("step size", () -> softplus(delta.add(stepBias)));
+        named("decay of each state", () -> softplus(delta.add(stepBias)).insertAxis(-1).mul(logA.exp().neg()).exp());
         SelectiveScan.Result scanned = selectiveScan(u, delta, logA.exp().neg(), part(gates, config.rank, n), part(gates, config.rank + n, n),
                 past.h, stepBias, skip, both.slice(2, inner, 2 * inner), true);
         return new Step<>(out.forward(scanned.y()), new State(scanned.state(), filtered.state()));

@@ -1,5 +1,6 @@
 package dev.gatun.layers;
 
+import static dev.gatun.layers.Inside.named;
 import static dev.gatun.layers.Pieces.part;
 import static dev.gatun.ops.Activations.silu;
 import static dev.gatun.ops.Activations.softplus;
@@ -208,6 +209,8 @@ public final class Mamba2 implements SequenceLayer<Mamba2.State> {
         Tensor steps = softplus(rawSteps.add(rates.stepBias)).clamp(rates.leastStep, rates.mostStep);
         Tensor decays = steps.mul(rates.a).swap(1, 2);
         Tensor weights = steps.swap(1, 2);
+        named("step size", weights);
+        named("decay", decays::exp);
         Tensor k = b.swap(1, 2);
         Tensor q = c.swap(1, 2);
         Tensor v = x.swap(1, 2);

@@ -1,5 +1,6 @@
 package dev.gatun.layers;
 
+import static dev.gatun.layers.Inside.named;
 import static dev.gatun.layers.Pieces.merge;
 import static dev.gatun.layers.Pieces.part;
 import static dev.gatun.layers.Pieces.split;
@@ -119,6 +120,9 @@ public final class Retention implements SequenceLayer<Retention.State> {
         Tensor q = rotated(split(query.forward(x), config.heads), past.position);
         Tensor k = rotated(split(key.forward(x), config.heads), past.position);
         Tensor v = split(value.forward(x), config.heads);
+        named("decay of each head", logGamma::exp);
+        named("k", k);
+        named("v", v);
         Step<State> kept = retain(q, k, v, logGamma, past, config.chunk, form);
         Tensor z = split(gate.forward(x), config.heads);
         return new Step<>(out.forward(merge(rmsNormThenGate(kept.y(), z, norm, EPS))), kept.state());

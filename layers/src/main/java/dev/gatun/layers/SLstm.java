@@ -1,5 +1,6 @@
 package dev.gatun.layers;
 
+import static dev.gatun.layers.Inside.named;
 import static dev.gatun.ops.Norms.groupLayerNorm;
 import static dev.gatun.ops.sequence.SLstmCell.sLstmCell;
 
@@ -147,6 +148,7 @@ public final class SLstm implements SequenceLayer<SLstm.State> {
         }
         Tensor wx = Tensor.concat(2, gates);
         Given.gate(NAME, "[i, f, z, o]", wx);
+        named("raw gates i, f, z, o of the token", wx);
         SLstmCell.Result cell = sLstmCell(wx, mix, bias, past.h, past.c, past.n, past.m);
         Tensor last = time == 0 ? past.h : cell.y().slice(1, time - 1, time).dropAxis(1);
         Tensor y = groupLayerNorm(cell.y().reshape(x.shape()), config.heads, norm, EPS);

@@ -1,5 +1,6 @@
 package dev.gatun.layers;
 
+import static dev.gatun.layers.Inside.named;
 import static dev.gatun.ops.sequence.Attention.attention;
 import static dev.gatun.ops.sequence.Rope.rope;
 
@@ -162,10 +163,21 @@ public final class SoftmaxAttention implements SequenceLayer<SoftmaxAttention.St
         for (long t = 0; t == 0 || t < time; t += chunk) {
             long end = Math.min(t + chunk, time);
             Attention.Result part = attention(part(q, t, end), part(all.keys(), 0, before + end), part(all.values(), 0, before + end), seen);
+            if (end - t == 1) {
+                Tensor query = part(q, t, end);
+                Tensor keys = part(all.keys(), 0, before + end);
+                named("scores q·k / sqrt K of all keys", () -> scores(query, keys));
+            }
             outputs.add(part.o());
             logs.add(part.lse());
         }
         return new Pass(out.forward(merge(Tensor.concat(2, outputs))), Tensor.concat(2, logs), all);
+    }
+
+    /** Scores {@code [B, H, T]} of one query a head, before cap, window and softmax. */
+    private Tensor scores(Tensor query, Tensor keys) {
+        Tensor groups = query.reshape(query.dim(0), config.kvHeads, config.heads / config.kvHeads, config.headSize);
+        return groups.matmul(keys.transpose()).div(Math.sqrt(config.headSize)).reshape(query.dim(0), config.heads, keys.dim(2));
     }
 
     private static Tensor part(Tensor x, long from, long to) {

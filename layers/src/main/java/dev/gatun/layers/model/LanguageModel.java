@@ -178,6 +178,11 @@ public final class LanguageModel {
         return pattern;
     }
 
+    /** The mixer of the first block of such a model, by itself. */
+    public static SequenceLayer<?> layer(Params p, Config config) {
+        return pattern(config.layer).getFirst().make(p, config);
+    }
+
     /** Names that {@link Config#layer} is made of. */
     public static List<String> layers() {
         return List.copyOf(MIXERS.keySet());
