@@ -7,6 +7,7 @@ import dev.gatun.engine.Backward;
 import dev.gatun.engine.Composed;
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Elementwise;
+import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
@@ -31,7 +32,7 @@ import java.util.stream.Stream;
  * which channel d uses group {@code g = d / (D / G)}, the state before {@code [B, D, N]}, bias and skip {@code [D]} and
  * perhaps the gate z {@code [B, T, D]}. Outputs are y {@code [B, T, D]} and the state after. States of single steps are
  * never stored: the gradient starts from those before each {@value #CHUNK}-th step, a third output
- * {@code [B, ceil(T / 32), D, N]}, and computes the rest again. About {@code 9 T D N} operations.
+ * {@code [B, ceil(T / 32), N, D]}, and computes the rest again. About {@code 9 T D N} operations.
  *
  * @param softplus whether the step sizes Δ pass {@code log(1 + e^x)}
  * @param traced whether there is the third output
@@ -40,6 +41,8 @@ public record SelectiveScan(boolean softplus, boolean traced) implements Compose
 
     /** Steps from one kept state to the next. */
     static final int CHUNK = 32;
+
+    private static final List<Kernel> KERNELS = ScanPanels.forward();
 
     /** Output {@code [B, T, D]} and the state {@code [B, D, N]} after the last step. */
     public record Result(Tensor y, Tensor state) {}
@@ -93,9 +96,14 @@ public record SelectiveScan(boolean softplus, boolean traced) implements Compose
         return traced ? List.of(in[0], state, in[0].with(borders(u, a))) : List.of(in[0], state);
     }
 
+    @Override
+    public List<Kernel> kernels() {
+        return KERNELS;
+    }
+
     /** Shape of the states before each chunk. */
     static Shape borders(Shape u, Shape a) {
-        return Shape.of(u.dim(0), Math.ceilDiv(u.dim(1), CHUNK), u.last(), a.last());
+        return Shape.of(u.dim(0), Math.ceilDiv(u.dim(1), CHUNK), a.last(), u.last());
     }
 
     @Override
@@ -105,7 +113,7 @@ public record SelectiveScan(boolean softplus, boolean traced) implements Compose
         List<Tensor> ys = new ArrayList<>();
         List<Tensor> borders = new ArrayList<>();
         for (long t = 0; t < u.dim(1); t += CHUNK) {
-            borders.add(h.insertAxis(1));
+            borders.add(h.transpose().insertAxis(1));
             Part part = Part.of(in, in[6], in[7], in.length > 8 ? in[8] : null, softplus, t);
             Tensor states = part.states(h);
             ys.add(part.gated(part.read(states)).reshape(part.channels));

@@ -6,6 +6,7 @@ import static dev.gatun.ops.sequence.LinearScan.reverseLinearScan;
 
 import dev.gatun.engine.Composed;
 import dev.gatun.engine.Elementwise;
+import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
@@ -29,6 +30,8 @@ import java.util.stream.Stream;
  * Chunks go from last to first; the states inside one are computed again from the one before it.
  */
 public record SelectiveScanGrad(boolean softplus) implements Composed {
+
+    private static final List<Kernel> KERNELS = ScanPanels.backward();
 
     @Override
     public List<String> arguments() {
@@ -55,6 +58,11 @@ public record SelectiveScanGrad(boolean softplus) implements Composed {
     }
 
     @Override
+    public List<Kernel> kernels() {
+        return KERNELS;
+    }
+
+    @Override
     public List<Tensor> compose(Tensor... in) {
         Tensor u = in[0];
         Tensor z = in.length > 11 ? in[11] : null;
@@ -63,9 +71,9 @@ public record SelectiveScanGrad(boolean softplus) implements Composed {
         for (long t = (in[7].dim(1) - 1) * SelectiveScan.CHUNK; t >= 0; t -= SelectiveScan.CHUNK) {
             long chunk = t / SelectiveScan.CHUNK;
             Part part = Part.of(in, in[5], in[6], z, softplus, t);
-            Tensor before = in[7].slice(1, chunk, chunk + 1);
+            Tensor before = in[7].slice(1, chunk, chunk + 1).dropAxis(1).transpose();
             Tensor g = in[8].slice(1, t, t + part.u().dim(1)).reshape(part.u().shape());
-            adjoint = step(part, before, g, adjoint, sums).add(in[10].slice(1, chunk, chunk + 1).reshape(adjoint.shape()));
+            adjoint = step(part, before, g, adjoint, sums).add(in[10].slice(1, chunk, chunk + 1).dropAxis(1).transpose());
         }
         if (u.dim(1) == 0) {
             Tensor channels = in[5].mul(0);
@@ -104,7 +112,7 @@ public record SelectiveScanGrad(boolean softplus) implements Composed {
     /** One chunk; returns the gradient of the state before it. */
     private Tensor step(Part p, Tensor before, Tensor dy, Tensor after, Sums sums) {
         Tensor decay = p.decay();
-        Tensor h = p.states(before.reshape(after.shape()));
+        Tensor h = p.states(before);
         long steps = h.dim(1);
         Tensor earlier = Tensor.concat(1, List.of(before.reshape(h.shape().with(1, 1)), h.slice(1, 0, steps - 1)));
         Tensor g = p.gated(dy);
