@@ -5,6 +5,7 @@ module dev.gatun.layers {
 
     exports dev.gatun.layers;
     exports dev.gatun.layers.io;
+    exports dev.gatun.layers.memory;
     exports dev.gatun.layers.model;
     exports dev.gatun.layers.optim;
 }

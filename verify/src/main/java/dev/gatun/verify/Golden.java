@@ -53,6 +53,8 @@ public final class Golden {
             Map.entry("gla", GoldenLinear::gated),
             Map.entry("mamba2", GoldenMamba2::run),
             Map.entry("mlstm", GoldenMLstm::run),
+            Map.entry("titans", GoldenTitans::run),
+            Map.entry("atlas", GoldenAtlas::run),
             Map.entry("tiny_lm", GoldenModels::run));
 
     private static final Set<String> STATES = Set.of("state", "k_cache", "v_cache", "exp_avg", "exp_avg_sq", "momentum",

@@ -169,6 +169,11 @@ final class GoldenCase implements AutoCloseable {
         return config.get(key) instanceof String text ? text : otherwise;
     }
 
+    /** An object of the configuration, empty when it is not there. */
+    Map<?, ?> object(String key) {
+        return config.get(key) instanceof Map<?, ?> map ? map : Map.of();
+    }
+
     /** How closely a stored result must be met. */
     Bound bound(String name) throws IllegalStateException {
         try {

@@ -11,6 +11,7 @@ import dev.gatun.layers.MLstm;
 import dev.gatun.layers.Mamba;
 import dev.gatun.layers.Params;
 import dev.gatun.layers.SoftmaxAttention;
+import dev.gatun.layers.memory.MemoryLayer;
 import dev.gatun.layers.model.LanguageModel;
 import dev.gatun.layers.optim.AdamW;
 import java.util.HashMap;
@@ -55,6 +56,8 @@ final class GoldenModels {
         mixers.put("linear_attention", new Known(c -> (p, m) -> new LinearAttention(p, LinearAttention.Config.of(m.width(), m.heads())),
                 GoldenLinear.NAMES));
         mixers.put("mlstm", new Known(c -> (p, m) -> new MLstm(p, MLstm.Config.of(m.width(), m.heads())), GoldenMLstm.LAYER));
+        mixers.put("titans", new Known(c -> (p, m) -> MemoryLayer.of(p, GoldenTitans.setup(c).taps(4)), GoldenTitans.NAMES));
+        mixers.put("atlas", new Known(c -> (p, m) -> MemoryLayer.of(p, GoldenAtlas.modelSetup(c)), GoldenTitans.NAMES));
         return mixers;
     }
 

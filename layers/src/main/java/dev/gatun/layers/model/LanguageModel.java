@@ -25,6 +25,10 @@ import dev.gatun.layers.SoftmaxAttention;
 import dev.gatun.layers.Step;
 import dev.gatun.layers.SwiGlu;
 import dev.gatun.layers.io.Safetensors;
+import dev.gatun.layers.memory.MemoryAsGate;
+import dev.gatun.layers.memory.MemoryAsLayer;
+import dev.gatun.layers.memory.MemoryLayer;
+import dev.gatun.layers.memory.Setup;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -73,6 +77,16 @@ public final class LanguageModel {
         mixers.put("mlstm", (p, c) -> new MLstm(p, MLstm.Config.of(c.width, c.heads)));
         mixers.put("mlstm-v1", (p, c) -> new MLstmBlock(p, MLstmBlock.Config.of(c.width, c.heads).depth(c.depth)));
         mixers.put("retention", (p, c) -> new Retention(p, Retention.Config.of(c.width, c.heads)));
+        mixers.put("titans", (p, c) -> MemoryLayer.of(p, Setup.titans(c.width, c.heads)));
+        mixers.put("titans-mag", (p, c) -> new MemoryAsGate(p, Setup.titans(c.width, c.heads), c.attention(), 64, 4));
+        mixers.put("titans-mal", (p, c) -> new MemoryAsLayer(p, Setup.titans(c.width, c.heads), c.attention(), 64, 4));
+        mixers.put("omeganet", (p, c) -> MemoryLayer.of(p, Setup.omegaNet(c.width, c.heads)));
+        mixers.put("atlas", (p, c) -> MemoryLayer.of(p, Setup.atlas(c.width, c.heads)));
+        mixers.put("atlas++", (p, c) -> MemoryLayer.of(p, Setup.atlasGated(c.width, c.heads)));
+        mixers.put("atlas-mag", (p, c) -> new MemoryAsGate(p, Setup.atlas(c.width, c.heads), c.attention(), 64, 4));
+        mixers.put("atlas-mal", (p, c) -> new MemoryAsLayer(p, Setup.atlas(c.width, c.heads), c.attention(), 64, 4));
+        mixers.put("dla", (p, c) -> MemoryLayer.of(p, Setup.deepLinear(c.width, c.heads)));
+        mixers.put("swla", (p, c) -> MemoryLayer.of(p, Setup.windowedLinear(c.width, c.heads)));
         return mixers;
     }
 
