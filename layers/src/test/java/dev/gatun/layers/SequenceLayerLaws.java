@@ -59,6 +59,11 @@ abstract class SequenceLayerLaws {
         return 40;
     }
 
+    /** How far everything is moved to take differences: where curvature and rounding are both small beside the slope. */
+    double step() {
+        return 1e-5;
+    }
+
     @Provide
     Arbitrary<Kind> layers() {
         return Arbitraries.of(kinds());
@@ -242,7 +247,7 @@ abstract class SequenceLayerLaws {
                 squares += terms.square().sum().item();
             }
             // Differences of fourth order: at this step both curvature and rounding are below 1e-8 of the sum.
-            double h = 1e-5;
+            double h = step();
             double numeric = (8 * (moved(c, x, past, form, directions, h) - moved(c, x, past, form, directions, -h))
                     - (moved(c, x, past, form, directions, 2 * h) - moved(c, x, past, form, directions, -2 * h))) / (12 * h);
             assertEquals(numeric, analytic, 1e-6 * Math.max(Math.sqrt(squares), Math.abs(numeric)));
