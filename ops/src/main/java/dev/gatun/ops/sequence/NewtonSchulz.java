@@ -1,7 +1,9 @@
 package dev.gatun.ops.sequence;
 
+import dev.gatun.engine.Backward;
 import dev.gatun.engine.Composed;
 import dev.gatun.engine.Elementwise;
+import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
@@ -13,13 +15,16 @@ import java.util.List;
  * A matrix near the closest orthogonal one, for each matrix in the last two axes: {@code X = G / (|G| + eps)}
  * with the Frobenius norm, then {@code steps} times {@code X = a X + (b A + c A²) X} with {@code A = X Xᵀ}; a tall
  * matrix is transposed for it. Singular values end between about 0.7 and 1.2, not at 1: the
- * coefficients (Jordan 2024) are made for speed. The gradient computes the iterates again.
+ * coefficients (Jordan 2024) are made for speed. Each matrix is an item of the kernel, which holds all iterates in
+ * scratch memory; the gradient, {@link NewtonSchulzGradient}, keeps the input only.
  */
 public record NewtonSchulz(int steps, double eps) implements Composed {
 
-    private static final double A = 3.4445;
-    private static final double B = -4.7750;
-    private static final double C = 2.0315;
+    private static final List<Kernel> KERNELS = NewtonSchulzMatrices.forward();
+
+    static final double A = 3.4445;
+    static final double B = -4.7750;
+    static final double C = 2.0315;
 
     public NewtonSchulz {
         if (steps < 0 || !(eps >= 0)) {
@@ -47,6 +52,16 @@ public record NewtonSchulz(int steps, double eps) implements Composed {
     }
 
     @Override
+    public List<Kernel> kernels() {
+        return KERNELS;
+    }
+
+    @Override
+    public List<Tensor> gradient(Backward b) {
+        return List.of(new NewtonSchulzGradient(steps, eps).apply(b.in(0), b.g()));
+    }
+
+    @Override
     public List<Tensor> compose(Tensor... in) {
         boolean tall = in[0].dim(-2) > in[0].dim(-1);
         Tensor x = tall ? in[0].transpose() : in[0];
@@ -60,7 +75,7 @@ public record NewtonSchulz(int steps, double eps) implements Composed {
     }
 
     /** The Frobenius norm of each matrix, with a slope of 0 instead of NaN where the matrix is 0. */
-    private static Tensor length(Tensor x) {
+    static Tensor length(Tensor x) {
         Tensor squares = x.square().sum(-2, -1);
         Tensor empty = squares.eq(0);
         Tensor zero = Tensor.zeros(x.dtype(), Shape.of());
@@ -71,6 +86,8 @@ public record NewtonSchulz(int steps, double eps) implements Composed {
         return List.of(
                 Sample.of(new NewtonSchulz(5, 1e-7), Shape.of(2, 4, 6)).slack(100),
                 Sample.of(new NewtonSchulz(5, 1e-7), Shape.of(7, 3)).slack(100),
+                Sample.of(new NewtonSchulz(2, 1e-7), Shape.of(2, 33, 17)).slack(20),
+                Sample.of(new NewtonSchulz(0, 1e-7), Shape.of(2, 3)),
                 Sample.of(new NewtonSchulz(1, 1e-7), Shape.of(3, 3)));
     }
 }
