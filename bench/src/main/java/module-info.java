@@ -4,4 +4,7 @@ module dev.gatun.bench {
     requires jdk.incubator.vector;
     requires jmh.core;
     requires static ai.djl.api;
+
+    exports dev.gatun.bench.layers to
+            dev.gatun.cli;
 }

@@ -1,6 +1,9 @@
 package dev.gatun.cli;
 
+import dev.gatun.bench.layers.Scaling;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -24,20 +27,31 @@ import picocli.CommandLine.Unmatched;
         description = "Runs benchmarks: a pattern of names, and any option of JMH (-f 1 for one fork, -l for a list, -h for all).")
 final class BenchCommand implements Callable<Integer> {
 
+    /** Lengths to show a line by; softmax attention, whose cost is quadratic, takes most of the time. */
+    private static final long[] LENGTHS = {256, 1024, 4096, 16_384, 65_536};
+
     @Option(names = "--help", usageHelp = true, description = "Shows this and ends.")
     private boolean help;
 
     @Option(names = "--torch", description = "Runs what is compared with libtorch, too; the launcher fetches it (110 MB).")
     private boolean torch;
 
+    @Option(names = "--scaling", paramLabel = "DIR",
+            description = "Instead of benchmarks: how the cost of every layer grows up to 65536 tokens, into scaling.csv and scaling.html.")
+    private Path scaling;
+
     @Unmatched
     private final List<String> jmh = new ArrayList<>();
 
     @Override
     public Integer call() throws IOException {
+        if (scaling != null) {
+            scale();
+            return 0;
+        }
         try {
             if (!torch) {
-                jmh.addAll(List.of("-e", "[.]torch[.]"));
+                jmh.addAll(List.of("-e", "[.]layers[.]"));
             }
             CommandLineOptions options = new CommandLineOptions(jmh.toArray(String[]::new));
             if (options.shouldHelp()) {
@@ -53,6 +67,19 @@ final class BenchCommand implements Callable<Integer> {
         } catch (RunnerException e) {
             throw new IOException(e.getMessage(), e);
         }
+    }
+
+    private void scale() throws IOException {
+        Files.createDirectories(scaling);
+        List<Scaling.Point> points = new ArrayList<>();
+        Scaling.measure(LENGTHS, point -> {
+            points.add(point);
+            System.out.printf(Locale.ROOT, "%-18s %6d tokens  %10.2f ms  %12d bytes%n", point.core(), point.tokens(), point.seconds() * 1e3, point.peakBytes());
+        });
+        ScalingReport report = new ScalingReport(points, DoctorCommand.facts());
+        Files.writeString(scaling.resolve("scaling.csv"), report.csv());
+        Files.writeString(scaling.resolve("scaling.html"), report.html());
+        System.out.println(scaling + " holds scaling.csv and scaling.html");
     }
 
     private static void forks(Collection<RunResult> results) {

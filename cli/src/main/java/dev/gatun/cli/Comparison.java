@@ -46,6 +46,11 @@ record Comparison(List<Entry> entries, double deflate, int[] pairs, int[] length
     /** Different enough from one another on a light page and on a dark one. */
     private static final int[] HUES = {0x2E7FD0, 0xD9622B, 0x2BA36B, 0xB05CC6, 0xC9A227, 0xD2477C, 0x5A6ACF, 0x3FA7A3, 0x8C6D46, 0x7F8C2E};
 
+    /** A colour for the series of this number. */
+    static Color hue(int number) {
+        return new Color(HUES[number % HUES.length]);
+    }
+
     /** The table as text. */
     String text() {
         StringBuilder text = new StringBuilder();
@@ -165,7 +170,7 @@ record Comparison(List<Entry> entries, double deflate, int[] pairs, int[] length
             if (entry.recall.length == 0) {
                 continue;
             }
-            Color color = new Color(HUES[drawn % HUES.length]);
+            Color color = hue(drawn);
             float[] dash = drawn < HUES.length ? null : new float[] {5f, 4f};
             var series = chart.addSeries(entry.layer, x, Arrays.stream(entry.recall).map(share -> 100 * share).toArray());
             series.setMarkerColor(color).setMarker(SeriesMarkers.CIRCLE);

@@ -1,4 +1,4 @@
-package dev.gatun.bench.torch;
+package dev.gatun.bench.layers;
 
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
@@ -19,7 +19,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.LongStream;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -81,7 +80,7 @@ public class LayerBench {
         arguments = new NDList();
         for (Core.Input input : ours.inputs()) {
             Tensor x = input.make();
-            NDArray theirs = manager.create(x.toFloats(), new ai.djl.ndarray.types.Shape(dims(x)));
+            NDArray theirs = manager.create(x.toFloats(), new ai.djl.ndarray.types.Shape(x.shape().dims()));
             if (input.tracked()) {
                 x = x.track();
                 leaves.add(x);
@@ -92,7 +91,7 @@ public class LayerBench {
         }
         Tensor y = ours.gatun().apply(inputs);
         cotangent = Random.normal(Key.of(12), DType.F32, y.shape());
-        torchCotangent = manager.create(cotangent.toFloats(), new ai.djl.ndarray.types.Shape(dims(y)));
+        torchCotangent = manager.create(cotangent.toFloats(), new ai.djl.ndarray.types.Shape(y.shape().dims()));
         for (int i = 0; i < 3; i++) {
             gatunForwardBackward();
             Warmup.awaitAll(Duration.ofSeconds(20));
@@ -105,15 +104,11 @@ public class LayerBench {
                 HostPool.shared().peakBytes() - before, before);
     }
 
-    private static long[] dims(Tensor x) {
-        return LongStream.range(0, x.shape().rank()).map(i -> x.dim((int) i)).toArray();
-    }
-
     /** Both sides must compute the same, or timing them says nothing. */
     private void compare(Tensor y) {
         List<Tensor> slopes = Autograd.grad(List.of(y), List.of(cotangent), leaves);
         torchForwardBackward();
-        try (NDArray theirs = script.run(arguments)) {
+        try (NDArray theirs = script.run(arguments).head()) {
             check("output", y.toFloats(), theirs.toFloatArray());
         }
         int leaf = 0;
@@ -163,7 +158,7 @@ public class LayerBench {
 
     @Benchmark
     public Object torchForward() {
-        try (NDArray y = script.run(arguments)) {
+        try (NDArray y = script.run(arguments).head()) {
             return y.getShape();
         }
     }
@@ -171,7 +166,7 @@ public class LayerBench {
     @Benchmark
     public Object torchForwardBackward() {
         try (GradientCollector collector = Engine.getEngine("PyTorch").newGradientCollector();
-                NDArray y = script.run(arguments);
+                NDArray y = script.run(arguments).head();
                 NDArray weighted = y.mul(torchCotangent);
                 NDArray loss = weighted.sum()) {
             collector.backward(loss);

@@ -1,7 +1,6 @@
-package dev.gatun.bench.torch;
+package dev.gatun.bench.layers;
 
 import ai.djl.Model;
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
@@ -58,11 +57,11 @@ final class TorchScript implements AutoCloseable {
     }
 
     /**
-     * The function's value; recorded for gradients while a collector is open. (As in training: the binding's other mode makes
+     * The function's values; recorded for gradients while a collector is open. (As in training: the binding's other mode makes
      * tensors that cannot meet recorded ones.)
      */
-    NDArray run(NDList arguments) {
-        return model.getBlock().forward(none, arguments, true).head();
+    NDList run(NDList arguments) {
+        return model.getBlock().forward(none, arguments, true);
     }
 
     @Override
