@@ -12,6 +12,11 @@ import dev.gatun.engine.DType;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Tensor;
+import dev.gatun.layers.Form;
+import dev.gatun.layers.Params;
+import dev.gatun.layers.memory.FastMemory;
+import dev.gatun.layers.memory.Memory;
+import dev.gatun.layers.memory.Network;
 import dev.gatun.ops.Norms;
 import dev.gatun.ops.Random;
 import dev.gatun.ops.sequence.Attention;
@@ -53,10 +58,13 @@ record Core(
     private static final long HEADS = 8;
     private static final long SIZE = 64;
     private static final long STATES = 16;
+    /** Tokens whose gradients a memory takes at the same weights, and tokens whose losses a step of Atlas counts. */
+    static final long CHUNK = 16;
+    private static final long WINDOW = 8;
 
     /** The names of all cores. */
     static List<String> names() {
-        return List.of("attention", "linear-attention", "retention", "gla", "deltanet", "mamba", "mamba2", "mlstm", "slstm");
+        return List.of("attention", "linear-attention", "retention", "gla", "deltanet", "mamba", "mamba2", "mlstm", "slstm", "titans", "atlas");
     }
 
     /** The core of this name for sequences of so many tokens. */
@@ -121,8 +129,34 @@ record Core(
                             return List.of(r.y(), r.y().dropAxis(1).swap(0, 1), r.c().swap(0, 1), r.n().swap(0, 1), r.m().swap(0, 1));
                         });
             }
+            case "titans" -> memory(name, unit, gates, tokens, FastMemory.Config.titans(Network.DEEP, 4 * SIZE, CHUNK));
+            case "atlas" -> memory(name, unit, gates, tokens, FastMemory.Config.atlas(Network.DEEP, 4 * SIZE, CHUNK, WINDOW, 0));
             default -> throw new IllegalArgumentException("bench: there is no core \"" + name + "\"");
         };
+    }
+
+    /** A memory of two layers that is trained while it reads. */
+    private static Core memory(String name, List<Input> unit, Shape gates, long tokens, FastMemory.Config config) {
+        boolean windowed = config.window() > 1;
+        List<Input> inputs = new ArrayList<>(with(unit,
+                new Input("retain", gates, x -> x.add(3).sigmoid(), true),
+                new Input("momentum", gates, x -> x.add(1).sigmoid(), true),
+                new Input("lr", gates, x -> x.sub(2).sigmoid().mul(0.1), true)));
+        if (windowed) {
+            inputs.add(new Input("gamma", Shape.of(1, HEADS, tokens, WINDOW), Tensor::sigmoid, true));
+        }
+        inputs.add(new Input("w1", Shape.of(HEADS, 4 * SIZE, SIZE), x -> x.div(8), true));
+        inputs.add(new Input("w2", Shape.of(HEADS, SIZE, 4 * SIZE), x -> x.div(16), true));
+        FastMemory memory = new FastMemory(Params.fresh(Key.of(1), DType.F32), HEADS, SIZE, SIZE, config);
+        Tensor empty = none(1, HEADS, 0, SIZE);
+        return new Core(name, List.copyOf(inputs), in -> {
+            Tensor w1 = in.get(in.size() - 2).insertAxis(0);
+            Tensor w2 = in.getLast().insertAxis(0);
+            FastMemory.State past = new FastMemory.State(List.of(w1, w2),
+                    List.of(Tensor.zeros(DType.F32, w1.shape()), Tensor.zeros(DType.F32, w2.shape())), empty, empty);
+            Memory.Tokens all = new Memory.Tokens(in.get(0), in.get(1), in.get(2), in.get(3), in.get(4), in.get(5), windowed ? in.get(6) : null);
+            return memory.forward(all, past, Form.PARALLEL).y();
+        }, List.of(), null);
     }
 
     /** A sum that fades, with q, k, v and log decays. */

@@ -46,7 +46,7 @@ public class LayerBench {
     /** What sums of thousands of floats in different orders may differ by, of the largest number. */
     private static final double AGREEMENT = 2e-3;
 
-    @Param({"attention", "linear-attention", "retention", "gla", "deltanet", "mamba", "mamba2", "mlstm", "slstm"})
+    @Param({"attention", "linear-attention", "retention", "gla", "deltanet", "mamba", "mamba2", "mlstm", "slstm", "titans", "atlas"})
     public String core;
 
     @Param({"1024", "256", "4096"})
@@ -76,7 +76,7 @@ public class LayerBench {
         inputs = new ArrayList<>();
         leaves = new ArrayList<>();
         manager = NDManager.newBaseManager("PyTorch");
-        script = new TorchScript(manager, core, "CHUNK", "64");
+        script = new TorchScript(manager, core, "CHUNK", Long.toString(Core.CHUNK));
         arguments = new NDList();
         for (Core.Input input : ours.inputs()) {
             Tensor x = input.make();
