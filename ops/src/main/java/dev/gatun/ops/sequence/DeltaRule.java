@@ -6,6 +6,7 @@ import dev.gatun.engine.Backward;
 import dev.gatun.engine.Composed;
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Elementwise;
+import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
@@ -45,7 +46,9 @@ import java.util.stream.Stream;
 public record DeltaRule(double scale, boolean traced) implements Composed {
 
     /** Steps from one kept state to the next. */
-    static final int CHUNK = 64;
+    static final int CHUNK = 32;
+
+    private static final List<Kernel> KERNELS = DeltaTokens.forward();
 
     /** Output {@code [B, H, T, V]} and the state {@code [B, H, K, V]} after the last step. */
     public record Result(Tensor y, Tensor state) {}
@@ -85,6 +88,11 @@ public record DeltaRule(double scale, boolean traced) implements Composed {
             in[3].require("decay", in[5]);
         }
         return traced ? List.of(in[2], state, in[0].with(borders(q, v))) : List.of(in[2], state);
+    }
+
+    @Override
+    public List<Kernel> kernels() {
+        return KERNELS;
     }
 
     /** Shape of the states before each chunk. */

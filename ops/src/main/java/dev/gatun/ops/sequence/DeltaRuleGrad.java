@@ -6,6 +6,7 @@ import static dev.gatun.ops.sequence.DeltaRule.solve;
 import static dev.gatun.ops.sequence.DeltaRule.solveTransposed;
 
 import dev.gatun.engine.Composed;
+import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
@@ -34,6 +35,8 @@ import java.util.List;
  */
 public record DeltaRuleGrad(double scale) implements Composed {
 
+    private static final List<Kernel> KERNELS = DeltaTokens.backward();
+
     @Override
     public List<String> arguments() {
         return List.of("q", "k", "v", "beta", "borders", "g", "gstate", "gborders", "decay");
@@ -56,6 +59,11 @@ public record DeltaRuleGrad(double scale) implements Composed {
         out.get(1).require("gstate", in[6]);
         out.get(2).require("gborders", in[7]);
         return forward;
+    }
+
+    @Override
+    public List<Kernel> kernels() {
+        return KERNELS;
     }
 
     @Override
