@@ -1,5 +1,6 @@
 package dev.gatun.layers.memory;
 
+import static dev.gatun.ops.sequence.MemoryChunk.memoryChunk;
 import static dev.gatun.ops.sequence.NewtonSchulz.newtonSchulz;
 
 import dev.gatun.autograd.Checkpoint;
@@ -12,6 +13,7 @@ import dev.gatun.layers.Init;
 import dev.gatun.layers.Params;
 import dev.gatun.layers.States;
 import dev.gatun.layers.Step;
+import dev.gatun.ops.sequence.MemoryChunk;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -203,7 +205,7 @@ public final class FastMemory implements Memory<FastMemory.State> {
         Tensor keys = joined(past.keys, x.k());
         Tensor values = joined(past.values, x.v());
         Piece piece = new Piece(x, past.weights, past.momentum, past.anchor, keys, values);
-        Written written = form == Form.RECURRENT ? step(piece) : recomputed(piece);
+        Written written = form == Form.RECURRENT ? step(piece) : fuses(piece) ? fused(piece) : recomputed(piece);
         long position = (past.position + x.time()) % config.chunk;
         long from = Math.max(0, keys.dim(2) - (config.window - 1));
         return new Step<>(written.y, new State(written.weights, written.momentum, position == 0 ? List.of() : piece.at(),
@@ -289,6 +291,19 @@ public final class FastMemory implements Memory<FastMemory.State> {
             });
         }
         return new Written(config.network.read(lifted(x.q()), x.q(), norm(), Network.fixed(weights)), weights, momentum);
+    }
+
+    /** Whether one op does the piece: an mlp with momentum, on tokens as they are, from a chunk's border on. */
+    private boolean fuses(Piece p) {
+        return config.rule == Rule.GDM && config.loss == Loss.SQUARED && config.degree == 0 && config.network.layers() > 0
+                && !config.network.postnorm() && p.anchor.isEmpty();
+    }
+
+    private Written fused(Piece p) {
+        Tensor steps = Bands.carried(band(p), p.tokens.momentum());
+        MemoryChunk.Result found = memoryChunk(p.tokens.q(), p.keys, p.values, Bands.carried(steps, p.tokens.retain()), last(steps),
+                p.weights, p.momentum, config.network.residual());
+        return new Written(found.y(), found.weights(), found.momentum());
     }
 
     /** Several tokens where steps are sums of gradients: products with masks, no weights per token. */
