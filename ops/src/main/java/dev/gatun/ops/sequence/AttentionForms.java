@@ -29,7 +29,7 @@ final class AttentionForms {
     }
 
     /** The vector form as a class of its own each time: to the compiler a new class is a new start. */
-    private static AttentionSteps fast() {
+    static AttentionSteps fast() {
         try (InputStream bytes = AttentionSteps.class.getResourceAsStream("AttentionSteps$Fast.class")) {
             MethodHandles.Lookup made = MethodHandles.lookup().defineHiddenClass(bytes.readAllBytes(), true, ClassOption.NESTMATE);
             return (AttentionSteps) made.findConstructor(made.lookupClass(), MethodType.methodType(void.class)).invoke();

@@ -237,7 +237,7 @@ final class AttentionPlain implements AttentionSteps {
     }
 
     /** As the vectors do it: the power of 2 that t log2(e) is, for t of at most 80. */
-    private static float exp(float t) {
+    static float exp(float t) {
         float bounded = Math.max(t * LOG2E, -127f);
         float z = bounded + MAGIC;
         float f = bounded - (z - MAGIC);

@@ -2,8 +2,11 @@ package dev.gatun.ops.sequence;
 
 import static dev.gatun.ops.sequence.DecayMatrix.decayMatrix;
 
+import dev.gatun.engine.Args;
+import dev.gatun.engine.Backward;
 import dev.gatun.engine.Composed;
 import dev.gatun.engine.Elementwise;
+import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
@@ -41,6 +44,39 @@ public record DecayChunk(double scale) implements Composed {
     /** Steps that the plain form takes at once. */
     private static final long CHUNK = 64;
     private static final long CHANNEL_CHUNK = 16;
+
+    private static final List<Kernel> KERNELS = List.of(
+            fast().when(a -> takes(a) && DecayForms.answers()).strided(), plain().when(DecayChunk::takes).strided(),
+            fast().when(a -> usual(a) && DecayForms.answers()), plain().when(DecayChunk::usual));
+
+    private static Kernel fast() {
+        return Kernel.vector(DecayTiles::items,
+                (a, from, to) -> DecayTiles.forward(a, from, to, DecayForms.WARM.fast()))
+                .costing(a -> DecayTiles.nanos(a, 10_000)).warmsItself();
+    }
+
+    private static Kernel plain() {
+        return Kernel.scalar(DecayTiles::items, (a, from, to) -> DecayTiles.forward(a, from, to, DecayForms.PLAIN))
+                .costing(a -> DecayTiles.nanos(a, 10_000));
+    }
+
+    private static boolean usual(Args a) {
+        return a.isF32() && a.shape(3).rank() == 3;
+    }
+
+    private static boolean takes(Args a) {
+        return usual(a) && neighbours(a, 0, 1, 2) && a.contiguous(4);
+    }
+
+    /** Whether rows can be taken where they are: their numbers must be neighbours. */
+    static boolean neighbours(Args a, int... inputs) {
+        for (int input : inputs) {
+            if (a.shape(input).last() > 1 && a.strides(input)[3] != 1) {
+                return false;
+            }
+        }
+        return true;
+    }
 
     /** Reads and fades; the weights may be null. */
     public static Result decayChunk(Tensor q, Tensor k, Tensor v, Tensor logDecay, Tensor state, Tensor weight, double scale) {
@@ -85,6 +121,20 @@ public record DecayChunk(double scale) implements Composed {
             in[2].with(steps).require("the weight", in[5]);
         }
         return List.of(in[2], in[4]);
+    }
+
+    @Override
+    public List<Kernel> kernels() {
+        return KERNELS;
+    }
+
+    @Override
+    public List<Tensor> gradient(Backward b) {
+        List<Tensor> in = new ArrayList<>(List.of(b.in(0), b.in(1), b.in(2), b.in(3), b.in(4), b.g(0), b.g(1)));
+        if (b.inputs() > 5) {
+            in.add(b.in(5));
+        }
+        return new DecayChunkGrad(this).applyAll(in.toArray(Tensor[]::new));
     }
 
     @Override
