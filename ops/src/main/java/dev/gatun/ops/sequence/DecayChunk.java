@@ -51,27 +51,36 @@ public record DecayChunk(double scale) implements Composed {
 
     private static Kernel fast() {
         return Kernel.vector(DecayTiles::items,
-                (a, from, to) -> DecayTiles.forward(a, from, to, DecayForms.WARM.fast()))
+                (a, from, to) -> forward(a, from, to, DecayForms.WARM.fast()))
                 .costing(a -> DecayTiles.nanos(a, 10_000)).warmsItself();
     }
 
     private static Kernel plain() {
-        return Kernel.scalar(DecayTiles::items, (a, from, to) -> DecayTiles.forward(a, from, to, DecayForms.PLAIN))
+        return Kernel.scalar(DecayTiles::items, (a, from, to) -> forward(a, from, to, DecayForms.PLAIN))
                 .costing(a -> DecayTiles.nanos(a, 10_000));
     }
 
+    private static void forward(Args a, long from, long to, DecayForms forms) {
+        if (a.shape(3).rank() == 3) {
+            DecayTiles.forward(a, from, to, forms);
+        } else {
+            ChannelTiles.forward(a, from, to, forms);
+        }
+    }
+
+    /** With a decay for each channel, heads of their own and no weights are what there are loops for. */
     private static boolean usual(Args a) {
-        return a.isF32() && a.shape(3).rank() == 3;
+        return a.isF32() && (a.shape(3).rank() == 3 || a.shape(0).dim(1) == a.shape(2).dim(1) && a.inputs() == 5);
     }
 
     private static boolean takes(Args a) {
-        return usual(a) && neighbours(a, 0, 1, 2) && a.contiguous(4);
+        return usual(a) && neighbours(a, 0, 1, 2, 3) && a.contiguous(4);
     }
 
-    /** Whether rows can be taken where they are: their numbers must be neighbours. */
+    /** Whether rows of inputs with four axes can be taken where they are: their numbers must be neighbours. */
     static boolean neighbours(Args a, int... inputs) {
         for (int input : inputs) {
-            if (a.shape(input).last() > 1 && a.strides(input)[3] != 1) {
+            if (a.shape(input).rank() == 4 && a.shape(input).last() > 1 && a.strides(input)[3] != 1) {
                 return false;
             }
         }
@@ -204,7 +213,10 @@ public record DecayChunk(double scale) implements Composed {
                 sample(1, 1, 2, 1, 3, 2, false, true),
                 sample(2, 2, 4, 7, 3, 2, true, false),
                 sample(1, 1, 1, 70, 5, 17, false, true),
-                sample(1, 1, 2, 35, 17, 3, true, true));
+                sample(1, 1, 2, 35, 17, 3, true, true),
+                sample(1, 2, 2, 35, 17, 3, true, false),
+                sample(1, 1, 1, 20, 70, 66, true, false),
+                sample(1, 1, 1, 35, 66, 70, false, false));
     }
 
     private static Sample sample(long batch, long groups, long heads, long time, long key, long value, boolean channels, boolean weighted) {

@@ -37,25 +37,37 @@ public record DecayChunkGrad(DecayChunk of) implements Composed {
 
     private static Kernel fast() {
         return gathered(Kernel.vector(DecayTiles::items,
-                (a, from, to) -> DecayTiles.backward(a, from, to, DecayForms.WARM.fast())).warmsItself());
+                (a, from, to) -> backward(a, from, to, DecayForms.WARM.fast())).warmsItself());
     }
 
     private static Kernel plain() {
         return gathered(Kernel.scalar(DecayTiles::items,
-                (a, from, to) -> DecayTiles.backward(a, from, to, DecayForms.PLAIN)));
+                (a, from, to) -> backward(a, from, to, DecayForms.PLAIN)));
     }
 
     private static Kernel gathered(Kernel heads) {
         return heads.costing(a -> DecayTiles.nanos(a, 25_000))
-                .then(DecayTiles::gatherItems, DecayTiles::gather).costing(DecayTiles::gatherNanos).workspace(DecayTiles::workspace);
+                .then(DecayTiles::gatherItems, DecayTiles::gather).costing(DecayTiles::gatherNanos).workspace(DecayChunkGrad::workspace);
+    }
+
+    private static void backward(Args a, long from, long to, DecayForms forms) {
+        if (a.shape(3).rank() == 3) {
+            DecayTiles.backward(a, from, to, forms);
+        } else {
+            ChannelTiles.backward(a, from, to, forms);
+        }
     }
 
     private static boolean usual(Args a) {
-        return a.isF32() && a.shape(3).rank() == 3;
+        return a.isF32() && (a.shape(3).rank() == 3 || a.shape(0).dim(1) == a.shape(2).dim(1) && a.inputs() == 7);
+    }
+
+    private static long workspace(Args a) {
+        return a.shape(3).rank() == 3 ? DecayTiles.workspace(a) : ChannelTiles.workspace(a);
     }
 
     private static boolean takes(Args a) {
-        return usual(a) && DecayChunk.neighbours(a, 0, 1, 2, 5) && a.contiguous(4) && a.contiguous(6);
+        return usual(a) && DecayChunk.neighbours(a, 0, 1, 2, 3, 5) && a.contiguous(4) && a.contiguous(6);
     }
 
     @Override

@@ -18,9 +18,9 @@ import java.lang.invoke.MethodType;
  * What kernels of sums that fade are made of: products, copies and row steps of attention, and steps of their own. Both have a plain and a
  * vector form, which are brought up to speed together, the way these kernels use them.
  */
-record DecayForms(AttentionSteps products, DecaySteps steps) {
+record DecayForms(AttentionSteps products, DecaySteps steps, ChannelSteps channels) {
 
-    static final DecayForms PLAIN = new DecayForms(AttentionPlain.STEPS, DecayPlain.STEPS);
+    static final DecayForms PLAIN = new DecayForms(AttentionPlain.STEPS, DecayPlain.STEPS, ChannelPlain.STEPS);
 
     static final Warmup<DecayForms> WARM = Warmup.of("decay", PLAIN, DecayForms::fast, DecayForms::exercise);
 
@@ -29,12 +29,15 @@ record DecayForms(AttentionSteps products, DecaySteps steps) {
         return WARM.ready() || !Backend.SCALAR.on();
     }
 
-    /** The vector form as a class of its own each time: to the compiler a new class is a new start. */
     private static DecayForms fast() {
-        try (InputStream bytes = DecaySteps.class.getResourceAsStream("DecaySteps$Fast.class")) {
+        return new DecayForms(AttentionForms.fast(), (DecaySteps) made("DecaySteps$Fast.class"), (ChannelSteps) made("ChannelSteps$Fast.class"));
+    }
+
+    /** A vector form as a class of its own each time: to the compiler a new class is a new start. */
+    private static Object made(String name) {
+        try (InputStream bytes = DecayForms.class.getResourceAsStream(name)) {
             MethodHandles.Lookup made = MethodHandles.lookup().defineHiddenClass(bytes.readAllBytes(), true, ClassOption.NESTMATE);
-            DecaySteps steps = (DecaySteps) made.findConstructor(made.lookupClass(), MethodType.methodType(void.class)).invoke();
-            return new DecayForms(AttentionForms.fast(), steps);
+            return made.findConstructor(made.lookupClass(), MethodType.methodType(void.class)).invoke();
         } catch (IOException e) {
             throw new IllegalStateException("decay: the vector form cannot be read", e);
         } catch (Throwable e) {
@@ -58,7 +61,7 @@ record DecayForms(AttentionSteps products, DecaySteps steps) {
         for (long i = 0; i < SIDE * SIDE; i++) {
             s.set(AttentionSteps.F, i * 4, i % 7 - 3);
             s.set(AttentionSteps.F, rows + i * 4, -(i % 5) / 8f);
-            s.set(AttentionSteps.F, memory + i * 4, i % 3);
+            s.set(AttentionSteps.F, memory + i * 4, 1 - i % 3 / 8f);
         }
         // Steps are short, and the compiler counts calls: one pass is no exercise.
         for (int pass = 0; pass < 16; pass++) {
@@ -83,6 +86,13 @@ record DecayForms(AttentionSteps products, DecaySteps steps) {
                     products.columns(s, r * 4L, other + d * 4L, rows + BLOCK + r * ROW + d * 4L, n);
                 }
             }
+            int few = n / 2;
+            forms.channels.running(s, memory, few, SIDE, other, tile);
+            forms.channels.multiply(s, 0, other, few, SIDE, tile);
+            forms.channels.gather(s, 0, other, few, SIDE, rows + ROW * 18);
+            forms.channels.pairs(s, 0, other, memory, few, SIDE, tile);
+            forms.channels.pairSlopes(s, 0, other, memory, tile, few, SIDE, rows + BLOCK, rows + BLOCK + BLOCK / 2);
+            forms.channels.decaySlopes(s, 0, other, rows + BLOCK, rows + BLOCK + BLOCK / 2, rows + ROW * 18, few, SIDE, tile);
             for (int r = 0; r < n; r++) {
                 products.unpack(s, tile + r * ROW, 0.5f, SIDE - pass % 2, s, memory + r * ROW);
             }

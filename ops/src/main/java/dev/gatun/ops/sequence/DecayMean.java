@@ -1,8 +1,11 @@
 package dev.gatun.ops.sequence;
 
+import dev.gatun.engine.Args;
+import dev.gatun.engine.Backward;
 import dev.gatun.engine.Composed;
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Elementwise;
+import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
@@ -24,8 +27,8 @@ import java.util.List;
  *
  * <p>Inputs are q and k {@code [B, H, T, K]}, v {@code [B, H, T, V]}, the logarithms of both gates {@code [B, H, T]}, and the
  * state before, C {@code [B, H, K, V]}, n {@code [B, H, K]} and m {@code [B, H]}; outputs are h {@code [B, H, T, V]} and
- * the state after. C and n are kept divided by {@code exp(m)}, where {@code m_t = max(f_t + m_{t-1}, i_t)} for
- * {@link Weights#STABLE} and stays as it is otherwise. Log forget gates are at most 0.
+ * the state after. For {@link Weights#STABLE}, C and n are kept divided by {@code exp(m)}, where {@code m_t = max(f_t + m_{t-1}, i_t)};
+ * otherwise m is handed on as it is. Log forget gates are at most 0.
  *
  * <p>Gradients are true ones: they pass the denominator, and m where the outputs depend on it.
  *
@@ -39,7 +42,7 @@ public record DecayMean(Weights weights, double scale, double eps) implements Co
     public enum Weights {
         /** Positive products of queries and keys: {@code u + eps}. */
         POSITIVE,
-        /** Any products, input gates at most 1: {@code max(|u|, exp(-m)) + eps}, m as it was, which is 0 at the start. */
+        /** Any products, input gates at most 1: {@code max(|u|, 1) + eps}. */
         BOUNDED,
         /** Any products, input gates of any size, kept finite by m: {@code max(|u|, exp(-m)) + eps}. */
         STABLE
@@ -59,7 +62,34 @@ public record DecayMean(Weights weights, double scale, double eps) implements Co
     public record Result(Tensor h, State state) {}
 
     /** Steps that the plain form takes at once. */
-    private static final long CHUNK = 64;
+    static final long CHUNK = 64;
+
+    private static final List<Kernel> KERNELS = List.of(
+            fast().when(a -> takes(a) && DecayForms.answers()).strided(), plain().when(DecayMean::takes).strided(),
+            fast().when(a -> usual(a) && DecayForms.answers()), plain().when(DecayMean::usual));
+
+    private static Kernel fast() {
+        return Kernel.vector(DecayTiles::items, (a, from, to) -> MeanTiles.forward(a, from, to, DecayForms.WARM.fast()))
+                .costing(a -> DecayTiles.nanos(a, 12_000)).warmsItself();
+    }
+
+    private static Kernel plain() {
+        return Kernel.scalar(DecayTiles::items, (a, from, to) -> MeanTiles.forward(a, from, to, DecayForms.PLAIN))
+                .costing(a -> DecayTiles.nanos(a, 12_000));
+    }
+
+    private static boolean usual(Args a) {
+        return a.isF32() && a.op(DecayMean.class).tiled();
+    }
+
+    private static boolean takes(Args a) {
+        return usual(a) && DecayChunk.neighbours(a, 0, 1, 2) && a.contiguous(5) && a.contiguous(6) && a.contiguous(7);
+    }
+
+    /** Whether means do not depend on m: then no gradient of the level inside the sequence is needed. */
+    boolean tiled() {
+        return weights != Weights.STABLE || eps == 0;
+    }
 
     /** Beyond this the exponential of -m is no longer a number of the type. */
     private static double largestExponent(DType dtype) {
@@ -105,6 +135,27 @@ public record DecayMean(Weights weights, double scale, double eps) implements Co
     }
 
     @Override
+    public List<Kernel> kernels() {
+        return KERNELS;
+    }
+
+    @Override
+    public List<Tensor> gradient(Backward b) {
+        if (!tiled()) {
+            return b.through(this::compose);
+        }
+        Tensor[] in = new Tensor[13];
+        for (int i = 0; i < 8; i++) {
+            in[i] = b.in(i);
+        }
+        in[8] = b.out(0);
+        for (int i = 0; i < 4; i++) {
+            in[9 + i] = b.g(i);
+        }
+        return new DecayMeanGrad(this).applyAll(in);
+    }
+
+    @Override
     public List<Tensor> compose(Tensor... in) {
         Tensor c = in[5];
         Tensor n = in[6].insertAxis(-1);
@@ -126,29 +177,38 @@ public record DecayMean(Weights weights, double scale, double eps) implements Co
             hs.add(sum.div(denominator(u, mu)));
 
             long last = end - t - 1;
-            m = e.level.slice(2, last, last + 1);
-            Tensor kept = e.past.slice(2, last, last + 1).sub(m).exp();
-            Tensor written = k.mul(e.own.slice(2, last, last + 1).sub(m).exp().transpose()).transpose();
+            Tensor level = e.level.slice(2, last, last + 1);
+            Tensor kept = e.past.slice(2, last, last + 1).sub(level).exp();
+            Tensor written = k.mul(e.own.slice(2, last, last + 1).sub(level).exp().transpose()).transpose();
+            m = after(e, m);
             c = kept.mul(c).add(written.matmul(v));
             n = kept.mul(n).add(written.sum(-1));
         }
         return List.of(time == 0 ? in[2] : Tensor.concat(2, hs), c, n.dropAxis(-1), m.dropAxis(-1).dropAxis(-1));
     }
 
-    private Tensor denominator(Tensor u, Tensor mu) {
-        if (weights == Weights.POSITIVE) {
-            return u.add(eps);
-        }
-        return u.abs().max(mu.neg().min(largestExponent(u.dtype())).exp()).add(eps);
+    Tensor denominator(Tensor u, Tensor mu) {
+        return weights == Weights.POSITIVE ? u.add(eps) : u.abs().max(bound(mu)).add(eps);
+    }
+
+    /** What the denominator is at least: 1 in units of the exponential of the level. */
+    Tensor bound(Tensor level) {
+        return level.neg().min(largestExponent(level.dtype())).exp();
+    }
+
+    /** m after a chunk. */
+    Tensor after(Exponents e, Tensor m) {
+        long last = e.level.dim(2) - 1;
+        return weights == Weights.STABLE ? e.level.slice(2, last, last + 1) : m;
     }
 
     /**
      * Logarithms of weights inside a chunk: of what is written at step i and read at step t, {@code [B, H, C, C]} and -inf for later
      * i; of what was there before, {@code [B, H, C, 1]}; and the level they are taken relative to, {@code [B, H, C, 1]}.
      */
-    private record Exponents(Tensor own, Tensor past, Tensor level) {}
+    record Exponents(Tensor own, Tensor past, Tensor level) {}
 
-    private Exponents exponents(Tensor i, Tensor f, Tensor m) {
+    Exponents exponents(Tensor i, Tensor f, Tensor m) {
         long steps = f.dim(2);
         Shape square = f.shape().insert(-1, steps);
         Tensor never = Tensor.full(f.dtype(), Shape.of(), Double.NEGATIVE_INFINITY);
@@ -156,9 +216,12 @@ public record DecayMean(Weights weights, double scale, double eps) implements Co
         // Each exponent is a sum of its own steps, never a difference of longer sums.
         Tensor between = f.insertAxis(-1).expand(square).lowerTriangle(-1).cumsum(2);
         Tensor own = earlier.select(between.add(i.insertAxis(-2)), never);
-        Tensor past = f.cumsum(2).insertAxis(-1).add(m);
-        Tensor level = weights == Weights.STABLE ? past.max(own.max(-1)) : m.expand(past.shape());
-        return new Exponents(own, past, level);
+        Tensor past = f.cumsum(2).insertAxis(-1);
+        if (weights != Weights.STABLE) {
+            return new Exponents(own, past, Tensor.zeros(f.dtype(), past.shape()));
+        }
+        past = past.add(m);
+        return new Exponents(own, past, past.max(own.max(-1)));
     }
 
     public static List<Sample> samples() {
