@@ -41,15 +41,6 @@ final class ChannelPlain implements ChannelSteps {
     }
 
     @Override
-    public void gather(MemorySegment s, long x, long y, int n, int width, long to) {
-        for (int t = 0; t < n; t++) {
-            for (int d = 0; d < width; d++) {
-                s.set(F, to + at(0, d), s.get(F, to + at(0, d)) + s.get(F, x + at(t, d)) * s.get(F, y + at(t, d)));
-            }
-        }
-    }
-
-    @Override
     public void pairs(MemorySegment s, long q, long k, long a, int n, int width, long tile) {
         for (int i = 0; i < n; i++) {
             for (int t = 0; t < n; t++) {
@@ -85,12 +76,17 @@ final class ChannelPlain implements ChannelSteps {
     }
 
     @Override
-    public void decaySlopes(MemorySegment s, long q, long dq, long k, long dk, long worth, int n, int width, long dg) {
+    public void decaySlopes(MemorySegment s, long q, long dq, long k, long dk, long left, long before, int n, int width, long dg) {
         for (int d = 0; d < width; d++) {
-            float sum = s.get(F, worth + at(0, d));
+            float sum = s.get(F, before + at(0, d));
+            for (int t = 0; t < n; t++) {
+                s.set(F, dg + at(t, d), sum);
+                sum += s.get(F, k + at(t, d)) * s.get(F, left + at(t, d));
+            }
+            sum = 0;
             for (int t = n - 1; t >= 0; t--) {
                 sum += s.get(F, q + at(t, d)) * s.get(F, dq + at(t, d)) - s.get(F, k + at(t, d)) * s.get(F, dk + at(t, d));
-                s.set(F, dg + at(t, d), sum);
+                s.set(F, dg + at(t, d), s.get(F, dg + at(t, d)) + sum);
             }
         }
     }

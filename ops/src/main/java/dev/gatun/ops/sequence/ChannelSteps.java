@@ -26,17 +26,17 @@ interface ChannelSteps {
     /** {@code to = x y}. */
     void multiply(MemorySegment s, long x, long y, int n, int width, long to);
 
-    /** {@code to += sum over steps of x y}, for each channel. */
-    void gather(MemorySegment s, long x, long y, int n, int width, long to);
-
     /** {@code tile[i, t] = sum over channels of q_t k_i a_{i+1} … a_t} where {@code i <= t}, else 0. */
     void pairs(MemorySegment s, long q, long k, long a, int n, int width, long tile);
 
     /** {@code dq_t += slope[i, t] k_i a_{i+1} … a_t} and {@code dk_i += slope[i, t] q_t a_{i+1} … a_t} for all {@code i < t}. */
     void pairSlopes(MemorySegment s, long q, long k, long a, long slope, int n, int width, long dq, long dk);
 
-    /** {@code dg_t = sum over s >= t of (q_s dq_s - k_s dk_s) + worth}, for each channel. */
-    void decaySlopes(MemorySegment s, long q, long dq, long k, long dk, long worth, int n, int width, long dg);
+    /**
+     * {@code dg_t = before + sum over i < t of k_i left_i + sum over s >= t of (q_s dq_s - k_s dk_s)}, for each channel. Only what fades is summed: what
+     * does not would drown it.
+     */
+    void decaySlopes(MemorySegment s, long q, long dq, long k, long dk, long left, long before, int n, int width, long dg);
 
     /** Vector API; the same rules as in {@link AttentionSteps.Fast}. */
     final class Fast implements ChannelSteps {
@@ -79,19 +79,6 @@ interface ChannelSteps {
                     FloatVector.fromMemorySegment(S, s, x + at, NATIVE).mul(FloatVector.fromMemorySegment(S, s, y + at, NATIVE))
                             .intoMemorySegment(s, to + at, NATIVE);
                 }
-            }
-        }
-
-        @Override
-        public void gather(MemorySegment s, long x, long y, int n, int width, long to) {
-            for (int d = 0; d < width; d += L) {
-                long column = d / SIDE * BLOCK + d % SIDE * 4L;
-                FloatVector sum = FloatVector.fromMemorySegment(S, s, to + column, NATIVE);
-                for (int t = 0; t < n; t++) {
-                    long at = column + t * ROW;
-                    sum = FloatVector.fromMemorySegment(S, s, x + at, NATIVE).fma(FloatVector.fromMemorySegment(S, s, y + at, NATIVE), sum);
-                }
-                sum.intoMemorySegment(s, to + column, NATIVE);
             }
         }
 
@@ -168,17 +155,23 @@ interface ChannelSteps {
         }
 
         @Override
-        public void decaySlopes(MemorySegment s, long q, long dq, long k, long dk, long worth, int n, int width, long dg) {
+        public void decaySlopes(MemorySegment s, long q, long dq, long k, long dk, long left, long before, int n, int width, long dg) {
             for (int d = 0; d < width; d += L) {
                 long column = d / SIDE * BLOCK + d % SIDE * 4L;
-                FloatVector sum = FloatVector.fromMemorySegment(S, s, worth + column, NATIVE);
+                FloatVector sum = FloatVector.fromMemorySegment(S, s, before + column, NATIVE);
+                for (int t = 0; t < n; t++) {
+                    long at = t * ROW + column;
+                    sum.intoMemorySegment(s, dg + at, NATIVE);
+                    sum = FloatVector.fromMemorySegment(S, s, k + at, NATIVE).fma(FloatVector.fromMemorySegment(S, s, left + at, NATIVE), sum);
+                }
+                sum = FloatVector.zero(S);
                 for (int t = n - 1; t >= 0; t--) {
                     long at = t * ROW + column;
                     FloatVector read = FloatVector.fromMemorySegment(S, s, q + at, NATIVE).mul(FloatVector.fromMemorySegment(S, s, dq + at, NATIVE));
-                    FloatVector change = FloatVector.fromMemorySegment(S, s, k + at, NATIVE)
-                            .mul(FloatVector.fromMemorySegment(S, s, dk + at, NATIVE)).sub(read).neg();
+                    FloatVector change = read.sub(FloatVector.fromMemorySegment(S, s, k + at, NATIVE)
+                            .mul(FloatVector.fromMemorySegment(S, s, dk + at, NATIVE)));
                     sum = change.add(sum);
-                    sum.intoMemorySegment(s, dg + at, NATIVE);
+                    FloatVector.fromMemorySegment(S, s, dg + at, NATIVE).add(sum).intoMemorySegment(s, dg + at, NATIVE);
                 }
             }
         }

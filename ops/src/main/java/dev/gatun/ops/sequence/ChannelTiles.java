@@ -47,6 +47,7 @@ final class ChannelTiles {
     private final long turnedState;
     private final long turnedSlope;
     private final long worth;
+    private final long inside;
     private final long diagonal;
     private final long ones;
     private final MemorySegment s;
@@ -68,6 +69,7 @@ final class ChannelTiles {
         this.until = x.matrix(keys);
         this.faded = x.matrix(keys);
         this.worth = x.matrix(keys);
+        this.inside = x.matrix(keys);
         this.vs = x.matrix(values);
         this.ys = x.matrix(Math.max(keys, values));
         this.tile = x.matrix(CHUNK);
@@ -227,12 +229,14 @@ final class ChannelTiles {
         channels.multiply(s, ys, since, n, keys, ys);
         x.times(vs, turnedSlope, DecaySpace.tall(values), dks, n, keys, values);
         channels.multiply(s, dks, until, n, keys, dks);
-        worth(n);
-        channels.pairSlopes(s, qs, ks, as, slopes, n, keys, ys, dks);
-        channels.decaySlopes(s, qs, ys, ks, dks, worth, n, keys, faded);
+        before(n);
+        products.fill(s, inside, (int) (DecaySpace.blocks(keys) * BLOCK / 4), 0);
+        channels.pairSlopes(s, qs, ks, as, slopes, n, keys, ys, inside);
+        channels.decaySlopes(s, qs, ys, ks, inside, dks, worth, n, keys, faded);
         write(faded, 1, dg, t, n);
         steps.blend(s, ys, ones, diagonal, ks, ROW, n, keys);
         write(ys, 1, dq, t, n);
+        steps.blend(s, dks, ones, ones, inside, ROW, n, keys);
         steps.blend(s, dks, ones, diagonal, qs, ROW, n, keys);
         write(dks, 1, dk, t, n);
 
@@ -248,14 +252,13 @@ final class ChannelTiles {
         x.write(faded, gs, state, keys, values, n);
     }
 
-    /** What the state after the chunk is worth to each channel: {@code sum over columns of S' dS}, as {@code S' = exp(b_C) S + …}. */
-    private void worth(int n) {
+    /** What is left of the state before the chunk is worth to each channel: {@code exp(b_C)} times the sum over columns of S dS. */
+    private void before(int n) {
         for (int d = 0; d < keys; d += SIDE) {
             long block = d / SIDE * DecaySpace.tall(values);
             long row = worth + d / SIDE * BLOCK;
             products.dots(s, turnedState + block, turnedSlope + block, values, row);
             channels.multiply(s, row, since + d / SIDE * BLOCK + (n - 1) * ROW, 1, Math.min(SIDE, keys - d), row);
         }
-        channels.gather(s, ks, dks, n, keys, worth);
     }
 }

@@ -117,7 +117,7 @@ public record DecayChunkGrad(DecayChunk of) implements Composed {
         for (int c = count - 1; c >= 0; c--) {
             long t = c * chunk;
             Chunk one = new Chunk(fadings.get(c), part(q, t, chunk), part(k, t, chunk), part(v, t, chunk), part(dy, t, chunk),
-                    states.get(c), states.get(c + 1), slope);
+                    states.get(c), slope);
             List<Tensor> slopes = one.slopes();
             for (int i = 0; i < 4; i++) {
                 parts[i][c] = slopes.get(i);
@@ -150,31 +150,46 @@ public record DecayChunkGrad(DecayChunk of) implements Composed {
         return x.reshape(shape.dim(0), shape.dim(1), x.dim(1) / shape.dim(1), shape.dim(2), shape.dim(3)).sum(2).dropAxis(2);
     }
 
-    /** One chunk: what came in, the states before and after it, and the gradient of the state after. */
-    private record Chunk(Fading fading, Tensor q, Tensor k, Tensor v, Tensor dy, Tensor state, Tensor after, Tensor slope) {
+    /** Sums over {@code i < j <= t} of a tile {@code [t, i]} for each decay j: what it lies between. */
+    static Tensor crossing(Tensor tile) {
+        return new Cumulative(-2, true).apply(tile.lowerTriangle(-1)).lowerTriangle(-1).sum(-1);
+    }
+
+    /**
+     * The gradient of log decays from what is read across each, what each step reads of the state before, what is left at the end of each step's writing,
+     * and what is left of the state before. Only what fades is summed: what does not would drown it.
+     */
+    static Tensor fades(Tensor crossing, Tensor read, Tensor ended, Tensor before) {
+        Tensor none = ended.slice(2, 0, 1).mul(0);
+        Tensor earlier = Tensor.concat(2, List.of(none, ended.slice(2, 0, ended.dim(2) - 1))).cumsum(2);
+        return new Cumulative(2, true).apply(read).add(crossing).add(earlier).add(before);
+    }
+
+    /** One chunk: what came in, the state before it, and the gradient of the state after. */
+    private record Chunk(Fading fading, Tensor q, Tensor k, Tensor v, Tensor dy, Tensor state, Tensor slope) {
 
         /** dq, dk, dv and dg. */
         List<Tensor> slopes() {
             Tensor dScores = dy.matmul(v.transpose());
-            Tensor dq = dy.matmul(state.transpose()).mul(fading.since());
-            Tensor dk = v.matmul(slope.transpose()).mul(fading.until());
-            Tensor dv = k.mul(fading.until()).matmul(slope).add(fading.scores(q, k).transpose().matmul(dy));
+            Tensor read = dy.matmul(state.transpose()).mul(fading.since());
+            Tensor left = v.matmul(slope.transpose()).mul(fading.until());
+            Tensor scores = fading.scores(q, k);
+            Tensor dv = k.mul(fading.until()).matmul(slope).add(scores.transpose().matmul(dy));
+            Tensor before = fading.whole().mul(state).mul(slope).sum(-1).transpose();
+            Tensor ended = k.mul(left);
             if (fading.channels()) {
                 Tensor faded = dScores.insertAxis(2).mul(fading.between());
-                dq = dq.add(faded.matmul(k.transpose().insertAxis(-1)).dropAxis(-1).transpose());
-                dk = dk.add(faded.transpose().matmul(q.transpose().insertAxis(-1)).dropAxis(-1).transpose());
-            } else {
-                Tensor faded = dScores.mul(fading.between());
-                dq = dq.add(faded.matmul(k));
-                dk = dk.add(faded.transpose().matmul(q));
+                Tensor between = faded.mul(q.transpose().insertAxis(-1)).mul(k.transpose().insertAxis(-2));
+                Tensor crossing = crossing(between).dropAxis(-1).transpose();
+                return List.of(
+                        read.add(faded.matmul(k.transpose().insertAxis(-1)).dropAxis(-1).transpose()),
+                        left.add(faded.transpose().matmul(q.transpose().insertAxis(-1)).dropAxis(-1).transpose()),
+                        dv, fades(crossing, q.mul(read), ended, before));
             }
-            // dg_t = dg_{t+1} + q dq - k dk, from what the state after the chunk is worth; summed over channels for one decay.
-            Tensor change = q.mul(dq).sub(k.mul(dk));
-            Tensor worth = after.mul(slope).sum(-1).transpose();
-            Tensor dg = fading.channels() ? change : change.sum(-1);
-            Tensor end = fading.channels() ? worth : worth.sum(-1);
-            Tensor sum = new Cumulative(2, true).apply(dg).add(end);
-            return List.of(dq, dk, dv, fading.channels() ? sum : sum.dropAxis(-1));
+            Tensor faded = dScores.mul(fading.between());
+            Tensor crossing = crossing(dScores.mul(scores));
+            return List.of(read.add(faded.matmul(k)), left.add(faded.transpose().matmul(q)), dv,
+                    fades(crossing, q.mul(read).sum(-1), ended.sum(-1), before.sum(-1)).dropAxis(-1));
         }
 
         /** The gradient of the state before. */

@@ -72,6 +72,7 @@ record DecayForms(AttentionSteps products, DecaySteps steps, ChannelSteps channe
             steps.rise(s, rows, rows + ROW * 2, n, rows + ROW * 4);
             steps.weights(s, rows, rows + ROW * 2, rows + ROW * 4, n, tile);
             steps.weigh(s, 0, rows, tile, n);
+            steps.crossing(s, tile, other, rows, n, rows + ROW * 20);
             steps.sums(s, tile, n, rows + ROW * 6);
             steps.exp(s, rows + ROW * 8, n);
             steps.dots(s, 0, other, ROW, n, SIDE, rows + ROW * 10);
@@ -89,10 +90,9 @@ record DecayForms(AttentionSteps products, DecaySteps steps, ChannelSteps channe
             int few = n / 2;
             forms.channels.running(s, memory, few, SIDE, other, tile);
             forms.channels.multiply(s, 0, other, few, SIDE, tile);
-            forms.channels.gather(s, 0, other, few, SIDE, rows + ROW * 18);
             forms.channels.pairs(s, 0, other, memory, few, SIDE, tile);
             forms.channels.pairSlopes(s, 0, other, memory, tile, few, SIDE, rows + BLOCK, rows + BLOCK + BLOCK / 2);
-            forms.channels.decaySlopes(s, 0, other, rows + BLOCK, rows + BLOCK + BLOCK / 2, rows + ROW * 18, few, SIDE, tile);
+            forms.channels.decaySlopes(s, 0, other, 0, rows + BLOCK, rows + BLOCK + BLOCK / 2, rows + ROW * 18, few, SIDE, tile);
             for (int r = 0; r < n; r++) {
                 products.unpack(s, tile + r * ROW, 0.5f, SIDE - pass % 2, s, memory + r * ROW);
             }

@@ -70,6 +70,20 @@ final class DecayPlain implements DecaySteps {
     }
 
     @Override
+    public void crossing(MemorySegment s, long tile, long slope, long lift, int n, long to) {
+        for (int j = 0; j < n; j++) {
+            float sum = 0;
+            for (int i = 0; i < j; i++) {
+                for (int t = j; t < n; t++) {
+                    long at = i * ROW + t * 4L;
+                    sum += s.get(F, tile + at) * (s.get(F, slope + at) + s.get(F, lift + t * 4L));
+                }
+            }
+            s.set(F, to + j * 4L, sum);
+        }
+    }
+
+    @Override
     public void exp(MemorySegment s, long x, int n) {
         for (int i = 0; i < n; i++) {
             s.set(F, x + i * 4L, AttentionPlain.exp(Math.min(s.get(F, x + i * 4L), 87.9f)));

@@ -39,6 +39,9 @@ interface DecaySteps {
     /** {@code to[t] = sum over i of tile[i, t]}. */
     void sums(MemorySegment s, long tile, int n, long to);
 
+    /** {@code to[j] = sum over i < j <= t of tile[i, t] (slope[i, t] + lift[t])}: what every decay lies between. */
+    void crossing(MemorySegment s, long tile, long slope, long lift, int n, long to);
+
     /** {@code x = exp(x)} for n numbers, and perhaps some behind them. */
     void exp(MemorySegment s, long x, int n);
 
@@ -155,6 +158,35 @@ interface DecaySteps {
                     sum = FloatVector.fromMemorySegment(S, s, tile + i * ROW + l * 4L, NATIVE).add(sum);
                 }
                 sum.intoMemorySegment(s, to + l * 4L, NATIVE);
+            }
+        }
+
+        @Override
+        public void crossing(MemorySegment s, long tile, long slope, long lift, int n, long to) {
+            for (int l = 0; l < n; l += L) {
+                FloatVector more = FloatVector.fromMemorySegment(S, s, lift + l * 4L, NATIVE);
+                FloatVector sum = FloatVector.zero(S);
+                int last = Math.min(n, l + L);
+                for (int j = 0; j < last; j++) {
+                    FloatVector lane = FloatVector.fromMemorySegment(S, LANES, 0, NATIVE);
+                    FloatVector later = FloatVector.zero(S).blend(sum, lane.compare(VectorOperators.GE, (float) (j - l))
+                            .and(lane.compare(VectorOperators.LT, (float) (n - l))));
+                    if (L == 16) {
+                        FloatVector half = later.rearrange(TURN_8);
+                        later = half.add(later);
+                    }
+                    if (L >= 8) {
+                        FloatVector half = later.rearrange(TURN_4);
+                        later = half.add(later);
+                    }
+                    FloatVector half = later.rearrange(TURN_2);
+                    FloatVector two = half.add(later);
+                    float before = j >= l ? 0 : s.get(AttentionSteps.F, to + j * 4L);
+                    s.set(AttentionSteps.F, to + j * 4L, before + (two.lane(0) + two.lane(1)));
+                    long at = j * ROW + l * 4L;
+                    sum = FloatVector.fromMemorySegment(S, s, slope + at, NATIVE).add(more)
+                            .fma(FloatVector.fromMemorySegment(S, s, tile + at, NATIVE), sum);
+                }
             }
         }
 

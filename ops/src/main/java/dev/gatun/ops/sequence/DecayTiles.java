@@ -168,6 +168,28 @@ final class DecayTiles {
 
     // ---- backward ----
 
+    /**
+     * Gradients of log decays. Decay j fades what was there before the chunk, and what is written before j, as far as either is read from j on or left at the
+     * end. Only such terms are summed: differences of sums with others would be lost where decays are strong.
+     *
+     * @param before what is left at the end of the state before is worth
+     * @param left what is left at the end of each step's writing is worth; overwritten
+     * @param read what each step reads of the state before
+     * @param between what is read across each decay inside the chunk
+     */
+    static void slopes(DecaySpace x, int n, double before, long left, long read, long between, Head to, long t) {
+        for (int j = 0; j < n; j++) {
+            float next = x.get(left, j);
+            x.set(left, j, (float) before);
+            before += next;
+        }
+        double since = 0;
+        for (int j = n - 1; j >= 0; j--) {
+            since += x.get(read, j);
+            to.number(t + j, (float) (since + x.get(between, j) + x.get(left, j)));
+        }
+    }
+
     /** Bytes of the states before all chunks of all heads, and of each head's share of dq and dk where heads share queries. */
     static long workspace(Args a) {
         return borders(a) + (shared(a) ? 2 * items(a) * a.shape(2).dim(2) * a.shape(0).last() * 4 : 0);
@@ -214,7 +236,7 @@ final class DecayTiles {
         private final long turnedSlope;
         private final long diagonal;
         private final long read;
-        private final long written;
+        private final long between;
         private final long late;
         private final Gates gates;
         private final MemorySegment s;
@@ -244,7 +266,7 @@ final class DecayTiles {
             this.turnedSlope = x.state(values, keys);
             this.diagonal = x.row();
             this.read = x.row();
-            this.written = x.row();
+            this.between = x.row();
             this.late = x.row();
             this.gates = new Gates(x, Math.max(keys, values));
             this.s = x.open(a);
@@ -323,14 +345,15 @@ final class DecayTiles {
             x.tile(vs, turnedG, slopes, n, values);
             steps.weights(s, gates.g, gates.zeros, gates.zeros, n, decays);
             steps.weigh(s, tile, gates.zeros, decays, n);
+            steps.crossing(s, tile, slopes, gates.zeros, n, between);
             steps.weigh(s, slopes, gates.zeros, decays, n);
             x.takeDiagonal(slopes, n, diagonal);
 
             // dq_t = exp(b_t) S g_t + sum of dA_ti k_i
             x.times(gs, turnedState, DecaySpace.tall(values), sum, n, keys, values);
             products.fade(s, sum, gates.since, n, keys);
-            x.read(slopes, ks, sum, n, keys);
             steps.dots(s, sum, qs, ROW, n, keys, read);
+            x.read(slopes, ks, sum, n, keys);
             steps.blend(s, sum, gates.ones, diagonal, ks, ROW, n, keys);
             write(dq, t, n, sum);
 
@@ -340,19 +363,11 @@ final class DecayTiles {
             steps.dots(s, sum, ks, ROW, n, keys, late);
             x.reach(slopes, qs, product, n, keys);
             steps.blend(s, sum, gates.ones, gates.ones, product, ROW, n, keys);
-            steps.dots(s, sum, ks, ROW, n, keys, written);
             steps.blend(s, sum, gates.ones, diagonal, qs, ROW, n, keys);
             write(dk, t, n, sum);
 
-            // dg_j = sum over t >= j of (<q_t, dq_t> - <k_t, dk_t>), and what the state after the chunk is worth
-            double worth = x.get(gates.since, n - 1) * x.product(turnedState, turnedSlope, values, keys, product);
-            for (int i = 0; i < n; i++) {
-                worth += x.get(late, i);
-            }
-            for (int i = n - 1; i >= 0; i--) {
-                worth += (double) x.get(read, i) - x.get(written, i);
-                dg.number(t + i, (float) worth);
-            }
+            double before = x.get(gates.since, n - 1) * x.product(turnedState, turnedSlope, values, keys, product);
+            slopes(x, n, before, late, read, between, dg, t);
 
             // dv_i = exp(b_C - b_i) dSᵀ k_i + sum of P_ti g_t
             x.times(ks, slope, DecaySpace.tall(keys), sum, n, values, keys);

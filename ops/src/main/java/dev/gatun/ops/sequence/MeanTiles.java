@@ -56,7 +56,8 @@ final class MeanTiles {
     private final long lift;
     private final long diagonal;
     private final long read;
-    private final long written;
+    private final long between;
+    private final long lane;
     private final long late;
     private final long whole;
     private final MemorySegment s;
@@ -106,7 +107,8 @@ final class MeanTiles {
         this.lift = x.row();
         this.diagonal = x.row();
         this.read = x.row();
-        this.written = x.row();
+        this.between = x.row();
+        this.lane = x.row();
         this.s = x.open(a);
         products.fill(s, zeros, DecaySteps.SIDE, 0);
         products.fill(s, ones, DecaySteps.SIDE, 1);
@@ -368,6 +370,7 @@ final class MeanTiles {
         x.turn(gs, n, values, turnedG);
         x.turnState(slope, keys, values, turnedSlope);
         x.tile(vs, turnedG, slopes, n, values);
+        steps.crossing(s, tile, slopes, lift, n, between);
         steps.weigh(s, slopes, lift, weights, n);
         x.takeDiagonal(slopes, n, diagonal);
 
@@ -375,8 +378,8 @@ final class MeanTiles {
         x.times(gs, turnedState, DecaySpace.tall(values), hs, n, keys, values);
         steps.blend(s, hs, ones, lift, sum, 0, n, keys);
         products.fade(s, hs, since, n, keys);
-        x.read(slopes, ks, hs, n, keys);
         steps.dots(s, hs, qs, ROW, n, keys, read);
+        x.read(slopes, ks, hs, n, keys);
         steps.blend(s, hs, ones, diagonal, ks, ROW, n, keys);
         for (int r = 0; r < n; r++) {
             products.unpack(s, hs + r * ROW, scale, keys, dq.at(), dq.row(t + r));
@@ -387,23 +390,18 @@ final class MeanTiles {
         steps.blend(s, hs, ones, ones, sumSlope, 0, n, keys);
         products.fade(s, hs, until, n, keys);
         steps.dots(s, hs, ks, ROW, n, keys, late);
-        double worth = x.get(since, n - 1) * x.product(turnedState, turnedSlope, values, keys, product);
-        for (int j = 0; j < n; j++) {
-            worth += x.get(late, j);
-        }
-        steps.dots(s, sum, sumSlope, 0, 1, keys, late);
-        worth += x.get(since, n - 1) * x.get(late, 0);
         x.reach(slopes, qs, product, n, keys);
         steps.blend(s, hs, ones, ones, product, ROW, n, keys);
-        steps.dots(s, hs, ks, ROW, n, keys, written);
         steps.blend(s, hs, ones, diagonal, qs, ROW, n, keys);
-        steps.dots(s, hs, ks, ROW, n, keys, late);
         write(dk, t, n);
 
-        // di_i = <k_i, dk_i>; df_j = sum over t >= j of (<q_t, dq_t> - <k_t, dk_t>), and what the state after the chunk is worth
-        for (int j = n - 1; j >= 0; j--) {
-            worth += (double) x.get(read, j) - x.get(written, j);
-            df.number(t + j, (float) worth);
+        steps.dots(s, sum, sumSlope, 0, 1, keys, lane);
+        double left = x.get(since, n - 1) * (x.get(lane, 0) + x.product(turnedState, turnedSlope, values, keys, product));
+        DecayTiles.slopes(x, n, left, late, read, between, df, t);
+
+        // di_i = <k_i, dk_i>
+        steps.dots(s, hs, ks, ROW, n, keys, late);
+        for (int j = 0; j < n; j++) {
             di.number(t + j, x.get(late, j));
         }
 
