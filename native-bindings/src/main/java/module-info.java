@@ -1,4 +1,5 @@
 /** Native libraries, spelled in Java. Knows nothing of tensors and could be used alone. */
 module dev.gatun.bindings {
     exports dev.gatun.bindings;
+    exports dev.gatun.bindings.cuda;
 }
