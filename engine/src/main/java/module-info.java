@@ -8,6 +8,7 @@ module dev.gatun.engine {
 
     exports dev.gatun.engine;
     exports dev.gatun.engine.algebra;
+    exports dev.gatun.engine.cuda;
     exports dev.gatun.engine.lanes;
     exports dev.gatun.engine.memory;
 }

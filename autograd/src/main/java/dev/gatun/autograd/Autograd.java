@@ -1,5 +1,6 @@
 package dev.gatun.autograd;
 
+import dev.gatun.engine.Scope;
 import dev.gatun.engine.ShapeException;
 import dev.gatun.engine.Tensor;
 import java.util.List;
@@ -52,7 +53,9 @@ public final class Autograd {
         if (y.shape().elements() != 1) {
             throw new ShapeException("grad: y must be a single number, or its own gradient be given\n  y: " + y.describe());
         }
-        return Tensor.ones(y.dtype(), y.shape());
+        try (Scope.Stay _ = Scope.at(y.device())) {
+            return Tensor.ones(y.dtype(), y.shape());
+        }
     }
 
     private static List<Tensor> check(List<Tensor> ys, List<Tensor> gs) {

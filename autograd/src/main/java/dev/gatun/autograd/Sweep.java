@@ -69,9 +69,15 @@ final class Sweep {
         List<Tensor> result = new ArrayList<>();
         for (Tensor x : xs) {
             Tensor g = pending.get(x);
-            result.add(g == null ? Tensor.zeros(x.dtype(), x.shape()) : g);
+            result.add(g == null ? zeros(x) : g);
         }
         return result;
+    }
+
+    private static Tensor zeros(Tensor x) {
+        try (Scope.Stay _ = Scope.at(x.device())) {
+            return Tensor.zeros(x.dtype(), x.shape());
+        }
     }
 
     /** Nodes on a way from what is wanted to the results, latest first. */
@@ -122,6 +128,18 @@ final class Sweep {
         if (!flows) {
             return;
         }
+        try (Scope.Stay _ = Scope.at(outputs.getFirst().device())) {
+            pass(node, g);
+        }
+        for (Tensor output : outputs) {
+            if (!wanted.contains(output)) {
+                forget(pending.remove(output));
+            }
+        }
+    }
+
+    /** Passes the gradients of a node's outputs on to its inputs. */
+    private void pass(Node node, Tensor[] g) {
         if (differentiable) {
             collect(node, gradients(node, g));
         } else {
@@ -129,11 +147,6 @@ final class Sweep {
                 List<Tensor> gradients = gradients(node, g);
                 gradients.forEach(rule::keep);
                 collect(node, gradients);
-            }
-        }
-        for (Tensor output : outputs) {
-            if (!wanted.contains(output)) {
-                forget(pending.remove(output));
             }
         }
     }

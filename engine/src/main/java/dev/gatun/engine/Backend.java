@@ -7,7 +7,8 @@ import java.util.Set;
 
 /**
  * Who computes: a name on every kernel. {@code -Dgatun.backends=vector,reference} narrows the
- * choice for a process, {@link #only} for a thread.
+ * choice for a process, {@link #only} for a thread. Where a tensor lies is a choice of its own: tensors of a GPU are
+ * computed by {@link #CUDA} kernels alone, and those of the CPU by the others.
  */
 public enum Backend {
     /** Plain loops in double: the definition that all others are compared with. */
@@ -15,9 +16,11 @@ public enum Backend {
     /** Plain loops in the dtype, which the JVM vectorises as it can. */
     SCALAR,
     /** Vector API loops. */
-    VECTOR;
+    VECTOR,
+    /** Kernels of a GPU, for tensors that lie there. */
+    CUDA;
 
-    private static final Set<Backend> CHOSEN = parse(System.getProperty("gatun.backends", "vector,scalar,reference"));
+    private static final Set<Backend> CHOSEN = parse(System.getProperty("gatun.backends", "vector,scalar,reference,cuda"));
     private static final ThreadLocal<Set<Backend>> NARROWED = new ThreadLocal<>();
     private static volatile boolean narrowing;
 
@@ -48,7 +51,7 @@ public enum Backend {
                 set.add(valueOf(name.strip().toUpperCase(Locale.ROOT)));
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException("gatun.backends: no backend \"" + name.strip()
-                        + "\"; there are vector, scalar, reference", e);
+                        + "\"; there are vector, scalar, reference, cuda", e);
             }
         }
         return set;

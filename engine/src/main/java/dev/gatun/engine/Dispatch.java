@@ -1,8 +1,10 @@
 package dev.gatun.engine;
 
 import dev.gatun.engine.algebra.Functions;
+import dev.gatun.engine.cuda.Gpu;
 import dev.gatun.engine.memory.Block;
 import dev.gatun.engine.memory.HostPool;
+import dev.gatun.engine.memory.Pool;
 import java.util.List;
 
 /**
@@ -34,7 +36,7 @@ public final class Dispatch {
             for (int i = 0; i < inputs.length; i++) {
                 checkOpen(op, i, inputs);
             }
-            outputs = op instanceof ViewOp view ? view(view, specs.getFirst(), inputs[0]) : compute(op, specs, inputs);
+            outputs = op instanceof ViewOp view ? view(view, specs.getFirst(), inputs[0]) : compute(op, specs, inputs, device);
         }
         if (anyTracked(inputs)) {
             Node node = new Node(op, inputs, outputs);
@@ -59,7 +61,7 @@ public final class Dispatch {
      */
     public static void overwrite(Op op, List<Tensor> inputs, List<Tensor> targets) {
         Tensor[] in = inputs.toArray(Tensor[]::new);
-        device(op, in);
+        Device device = in.length == 0 ? targets.getFirst().device() : device(op, in);
         List<Spec> specs = infer(op, in);
         for (int i = 0; i < in.length; i++) {
             checkOpen(op, i, in);
@@ -67,14 +69,18 @@ public final class Dispatch {
         for (int i = 0; i < specs.size(); i++) {
             Tensor target = targets.get(i);
             checkReadable(op.name(), target);
+            if (!target.device().equals(device)) {
+                throw new DeviceException(op.name() + ": output " + i + " is computed on " + device + " and cannot be written over\n  target: "
+                        + target.describe() + lines(op, in));
+            }
             if (!target.spec().equals(specs.get(i)) || !target.isContiguous() || target.node() != null) {
                 throw new ShapeException(op.name() + ": output " + i + " is " + specs.get(i)
                         + " and cannot be written over\n  target: " + target.describe()
                         + (target.isContiguous() ? "" : ", strided") + (target.node() == null ? "" : ", made by " + target.node().op()));
             }
         }
-        if (!run(op, in, targets.toArray(Tensor[]::new))) {
-            Tensor[] outputs = composition(op, in);
+        if (!run(op, in, targets.toArray(Tensor[]::new), device)) {
+            Tensor[] outputs = composition(op, in, device);
             for (int i = 0; i < outputs.length; i++) {
                 overwrite(outputs[i], targets.get(i));
             }
@@ -86,21 +92,49 @@ public final class Dispatch {
         overwrite(COPY, List.of(x), List.of(target));
     }
 
-    private static Tensor[] compute(Op op, List<Spec> specs, Tensor[] inputs) {
+    private static Tensor[] compute(Op op, List<Spec> specs, Tensor[] inputs, Device device) {
         Tensor[] outputs = new Tensor[specs.size()];
         for (int i = 0; i < outputs.length; i++) {
-            outputs[i] = Tensor.fresh(specs.get(i));
+            outputs[i] = Tensor.fresh(specs.get(i), device);
         }
-        if (run(op, inputs, outputs)) {
+        if (run(op, inputs, outputs, device)) {
             return outputs;
         }
-        return composition(op, inputs);
+        return composition(op, inputs, device);
+    }
+
+    /** Where a device's memory comes from. */
+    static Pool pool(Device device) {
+        return switch (device.kind()) {
+            case CPU -> HostPool.shared();
+            case CUDA -> Gpu.of(device).pool();
+            case NONE -> throw new DeviceException("there is no memory on " + device);
+        };
+    }
+
+    /** A copy of dense numbers on another device, in memory of the current scope. */
+    static Tensor transfer(Tensor x, Device target) {
+        checkReadable("to", x);
+        Tensor copy = Tensor.fresh(x.spec(), target);
+        long bytes = x.spec().bytes();
+        if (bytes == 0) {
+            return copy;
+        }
+        if (x.device().kind() == Device.Kind.CPU) {
+            Gpu.of(target).copyIn(copy.first().address(), x.first(), bytes);
+        } else if (target.kind() == Device.Kind.CPU) {
+            Gpu.of(x.device()).copyOut(copy.first(), x.first().address(), bytes);
+        } else {
+            return transfer(transfer(x, Device.cpu()), target);
+        }
+        return copy;
     }
 
     /** Runs the first kernel that fits, or says that there is none. */
-    private static boolean run(Op op, Tensor[] inputs, Tensor[] outputs) {
+    private static boolean run(Op op, Tensor[] inputs, Tensor[] outputs, Device device) {
         Args args = new Args(op, inputs, outputs);
-        Kernel kernel = kernel(op, args);
+        boolean onGpu = device.kind() == Device.Kind.CUDA;
+        Kernel kernel = kernel(op, args, onGpu);
         if (kernel == null) {
             return false;
         }
@@ -112,24 +146,33 @@ public final class Dispatch {
         }
         long workspaceBytes = kernel.workspace(args);
         if (workspaceBytes == 0) {
-            kernel.run(args);
+            run(kernel, args, device);
         } else {
-            Block workspace = HostPool.shared().take(workspaceBytes);
+            Pool pool = pool(device);
+            Block workspace = pool.take(workspaceBytes, op.name() + "'s workspace");
             try {
                 args.workspace(workspace.segment());
-                kernel.run(args);
+                run(kernel, args, device);
             } finally {
-                HostPool.shared().give(workspace);
+                pool.give(workspace);
             }
         }
         return true;
     }
 
+    private static void run(Kernel kernel, Args args, Device device) {
+        if (kernel.backend() == Backend.CUDA) {
+            kernel.queue(args, Gpu.of(device));
+        } else {
+            kernel.run(args);
+        }
+    }
+
     /** The first kernel that takes the arguments and is on; a cold vector kernel yields to a scalar one behind it. */
-    private static Kernel kernel(Op op, Args args) {
+    private static Kernel kernel(Op op, Args args, boolean onGpu) {
         Kernel cold = null;
         for (Kernel kernel : op.kernels()) {
-            if (!kernel.backend().on() || !kernel.accepts(args)) {
+            if (!kernel.backend().on() || onGpu != (kernel.backend() == Backend.CUDA) || !kernel.accepts(args)) {
                 continue;
             }
             if (cold != null) {
@@ -143,15 +186,19 @@ public final class Dispatch {
         return cold;
     }
 
-    private static Tensor[] composition(Op op, Tensor[] inputs) {
+    private static Tensor[] composition(Op op, Tensor[] inputs, Device device) {
         if (!(op instanceof Composed composed)) {
-            throw new DeviceException(op.name() + ": no kernel for these inputs on the backends that are on" + lines(op, inputs));
+            throw new DeviceException(op.name() + ": no kernel for these inputs on "
+                    + (device.kind() == Device.Kind.CPU ? "the backends that are on" : device) + lines(op, inputs));
         }
         Tensor[] plain = new Tensor[inputs.length];
         for (int i = 0; i < plain.length; i++) {
             plain[i] = inputs[i].detach();
         }
-        Tensor[] outputs = composed.compose(plain).toArray(Tensor[]::new);
+        Tensor[] outputs;
+        try (Scope.Stay _ = Scope.at(device)) {
+            outputs = composed.compose(plain).toArray(Tensor[]::new);
+        }
         for (int i = 0; i < outputs.length; i++) {
             // An input handed through must not become the output itself: nodes are per output.
             outputs[i] = outputs[i].copyOfHandle();
@@ -166,7 +213,7 @@ public final class Dispatch {
 
     private static Device device(Op op, Tensor[] in) {
         if (in.length == 0) {
-            return Device.cpu();
+            return Scope.place();
         }
         Device device = in[0].device();
         for (int i = 1; i < in.length; i++) {

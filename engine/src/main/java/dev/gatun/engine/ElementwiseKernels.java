@@ -14,7 +14,8 @@ final class ElementwiseKernels {
     static final List<Kernel> ALL = List.of(
             Kernel.vector(Args::elements, (a, from, to) -> loops(a, true, from, to)).when(ElementwiseKernels::isOneRealType).strided().warmsItself(),
             Kernel.scalar(Args::elements, (a, from, to) -> loops(a, false, from, to)).when(a -> true).strided(),
-            Kernel.reference(Args::elements, ElementwiseKernels::elements).strided());
+            Kernel.reference(Args::elements, ElementwiseKernels::elements).strided(),
+            Kernel.cuda(ElementwiseLaunch::queue).when(ElementwiseLaunch::accepts).strided());
 
     /** Loops by what they compute; the op's class or form stands for its bodies. */
     private static final ConcurrentHashMap<Form, Rows> LOOPS = new ConcurrentHashMap<>();

@@ -1,5 +1,6 @@
 package dev.gatun.engine;
 
+import dev.gatun.engine.cuda.Gpu;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
@@ -34,6 +35,12 @@ public final class Kernel {
         void run(Args a, long from, long to);
     }
 
+    /** Queues the launches of a kernel on a GPU; segments of the arguments are addresses there. */
+    @FunctionalInterface
+    public interface Launch {
+        void queue(Args a, Gpu gpu);
+    }
+
     /** Independent items and the loop over them. */
     record Phase(ToLongFunction<Args> items, Body body, ToDoubleFunction<Args> nanosPerItem) {}
 
@@ -43,9 +50,16 @@ public final class Kernel {
     private final ToLongFunction<Args> workspaceBytes;
     private final boolean strided;
     private final Warm warm;
+    private final Launch launch;
 
     private Kernel(Backend backend, List<Phase> phases, Predicate<Args> accepts, ToLongFunction<Args> workspaceBytes,
             boolean strided, Warm warm) {
+        this(backend, phases, accepts, workspaceBytes, strided, warm, null);
+    }
+
+    private Kernel(Backend backend, List<Phase> phases, Predicate<Args> accepts, ToLongFunction<Args> workspaceBytes,
+            boolean strided, Warm warm, Launch launch) {
+        this.launch = launch;
         this.backend = backend;
         this.phases = phases;
         this.accepts = accepts;
@@ -74,14 +88,19 @@ public final class Kernel {
         return of(Backend.REFERENCE, items, body, a -> true);
     }
 
+    /** Launches on a GPU, for F32. */
+    public static Kernel cuda(Launch launch) {
+        return new Kernel(Backend.CUDA, List.of(), Args::isF32, null, false, null, launch);
+    }
+
     /** This kernel, only where this holds; replaces the default, which looks at dtypes. */
     public Kernel when(Predicate<Args> accepts) {
-        return new Kernel(backend, phases, accepts, workspaceBytes, strided, warm);
+        return new Kernel(backend, phases, accepts, workspaceBytes, strided, warm, launch);
     }
 
     /** This kernel, which takes inputs with any strides as they are. */
     public Kernel strided() {
-        return new Kernel(backend, phases, accepts, workspaceBytes, true, warm);
+        return new Kernel(backend, phases, accepts, workspaceBytes, true, warm, launch);
     }
 
     /** This kernel, which needs no warm-up of ours: its loops take care of theirs. */
@@ -91,7 +110,7 @@ public final class Kernel {
 
     /** This kernel with shared memory for all phases and threads of a call. Its content is arbitrary at the start. */
     public Kernel workspace(ToLongFunction<Args> bytes) {
-        return new Kernel(backend, phases, accepts, bytes, strided, warm);
+        return new Kernel(backend, phases, accepts, bytes, strided, warm, launch);
     }
 
     /** This kernel with an estimate of its last phase's time for one item, so that threads get pieces of a useful size. */
@@ -135,6 +154,11 @@ public final class Kernel {
     /** Whether the compiler has this kernel; asking starts the warm-up, on copies of these arguments. */
     boolean ready(Args a) {
         return warm == null || warm.ready(this, a);
+    }
+
+    /** Queues the launches of a GPU's kernel. */
+    void queue(Args a, Gpu gpu) {
+        launch.queue(a, gpu);
     }
 
     /** Runs all phases on the threads of {@link Parallel}. */

@@ -27,6 +27,7 @@ public final class Scope implements AutoCloseable {
     /** The scopes of one thread. A thread that ends with open ones leaked them, which its cleaner reports. */
     private static final class Stack implements Runnable {
         Scope current;
+        Device place = Device.cpu();
 
         @Override
         public void run() {
@@ -43,6 +44,7 @@ public final class Scope implements AutoCloseable {
     private final Stack stack;
     private final Scope parent;
     private final Watcher watcher;
+    private final Device before;
     private final ArrayList<Storage> owned = new ArrayList<>();
     private boolean closed;
 
@@ -51,6 +53,7 @@ public final class Scope implements AutoCloseable {
         this.stack = stack;
         this.parent = stack.current;
         this.watcher = watcher;
+        this.before = stack.place;
     }
 
     private static Stack newStack() {
@@ -77,6 +80,35 @@ public final class Scope implements AutoCloseable {
         return scope;
     }
 
+    /**
+     * A new innermost scope of this thread in which ops without inputs, such as {@link Tensor#zeros}, make their tensors
+     * on a device. Data given as numbers, {@link Tensor#of(DType, double...)}, lies on the CPU all the same.
+     */
+    public static Scope open(String name, Device place) {
+        Scope scope = open(name);
+        scope.stack.place = place;
+        return scope;
+    }
+
+    /** Where ops without inputs make their tensors on this thread. */
+    static Device place() {
+        return STACK.get().place;
+    }
+
+    /** Ends a stay at a place. */
+    public interface Stay extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /** Lets ops without inputs make their tensors on a device until the result is closed. */
+    public static Stay at(Device place) {
+        Stack stack = STACK.get();
+        Device before = stack.place;
+        stack.place = place;
+        return () -> stack.place = before;
+    }
+
     static Scope current() {
         return STACK.get().current;
     }
@@ -97,7 +129,7 @@ public final class Scope implements AutoCloseable {
         long bytes = 0;
         for (Storage storage : owned) {
             if (storage.owner() == this && storage.closedScope() == null) {
-                bytes += storage.segment().byteSize();
+                bytes += storage.bytes();
             }
         }
         return bytes;
@@ -164,6 +196,7 @@ public final class Scope implements AutoCloseable {
             throw new ScopeException("scope \"" + name + "\" is closed while \"" + stack.current.name + "\" inside it is open");
         }
         stack.current = parent;
+        stack.place = before;
         release();
     }
 

@@ -1,7 +1,7 @@
 package dev.gatun.engine;
 
 import dev.gatun.engine.memory.Block;
-import dev.gatun.engine.memory.HostPool;
+import dev.gatun.engine.memory.Pool;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Cleaner;
 
@@ -15,36 +15,44 @@ final class Storage {
 
     private final MemorySegment segment;
     private final Block block;
+    private final Pool pool;
     private Scope owner;
     private volatile String closedScope;
     private boolean cleaned;
 
-    private Storage(MemorySegment segment, Block block) {
+    private Storage(MemorySegment segment, Block block, Pool pool) {
         this.segment = segment;
         this.block = block;
+        this.pool = pool;
     }
 
-    /** Memory for {@code bytes} from the pool, owned by the current scope or, without one, by the garbage collector. */
-    static Storage take(long bytes) {
-        return take(bytes, Scope.current());
-    }
-
-    /** Memory for {@code bytes} from the pool, owned by this scope or, if it is null, by the garbage collector. */
-    static Storage take(long bytes, Scope owner) {
-        Block block = HostPool.shared().take(bytes);
-        Storage storage = new Storage(block.segment(), block);
+    /** Memory for these numbers from a pool, owned by this scope or, if it is null, by the garbage collector. */
+    static Storage take(Spec spec, Pool pool, Scope owner) {
+        Block block = pool.take(spec.bytes(), spec);
+        Storage storage = new Storage(block.segment(), block, pool);
         storage.ownedBy(owner);
         return storage;
     }
 
     /** Memory of somebody else, such as a mapped file; it lives as long as its arena. */
     static Storage borrowed(MemorySegment segment) {
-        return new Storage(segment, null);
+        return new Storage(segment, null, null);
     }
 
-    /** All bytes, not checked. */
+    /** All bytes, not checked; of a device's memory only the address. */
     MemorySegment segment() {
         return segment;
+    }
+
+    /** What lies from a byte on, likewise. */
+    MemorySegment from(long offset) {
+        boolean elsewhere = segment.byteSize() == 0;
+        return offset == 0 ? segment : elsewhere ? MemorySegment.ofAddress(segment.address() + offset) : segment.asSlice(offset);
+    }
+
+    /** How much memory it is. */
+    long bytes() {
+        return block == null ? segment.byteSize() : block.bytes();
     }
 
     /** Name of the scope that closed this storage, or null while it is open. */
@@ -67,7 +75,8 @@ final class Storage {
         } else if (!cleaned) {
             cleaned = true;
             Block returned = block;
-            CLEANER.register(this, () -> HostPool.shared().give(returned));
+            Pool home = pool;
+            CLEANER.register(this, () -> home.give(returned));
         }
     }
 
@@ -75,7 +84,7 @@ final class Storage {
     void close(String scopeName) {
         if (closedScope == null) {
             closedScope = scopeName;
-            HostPool.shared().give(block);
+            pool.give(block);
         }
     }
 }

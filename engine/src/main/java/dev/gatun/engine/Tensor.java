@@ -11,6 +11,7 @@ import dev.gatun.engine.algebra.MatMul;
 import dev.gatun.engine.algebra.Max;
 import dev.gatun.engine.algebra.Reductions;
 import dev.gatun.engine.algebra.Views;
+import dev.gatun.engine.cuda.Gpu;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -115,7 +116,12 @@ public final class Tensor {
      * which are {@linkplain Dispatch#overwrite overwritten} between steps, live in such.
      */
     public static Tensor lasting(Spec spec) {
-        return new Tensor(spec, null, 0, Storage.take(spec.bytes(), null), Device.cpu());
+        return lasting(spec, Device.cpu());
+    }
+
+    /** The same on a device. */
+    public static Tensor lasting(Spec spec, Device device) {
+        return new Tensor(spec, null, 0, Storage.take(spec, Dispatch.pool(device), null), device);
     }
 
     /** A spec without numbers, on {@link Device#none()}: ops on it apply their shape rules only. */
@@ -147,11 +153,11 @@ public final class Tensor {
         if (given != spec.shape().elements()) {
             throw new ShapeException("of: " + spec + " has " + spec.shape().elements() + " elements, " + given + " are given");
         }
-        return fresh(spec);
+        return fresh(spec, Device.cpu());
     }
 
-    static Tensor fresh(Spec spec) {
-        return new Tensor(spec, null, 0, Storage.take(spec.bytes()), Device.cpu());
+    static Tensor fresh(Spec spec, Device device) {
+        return new Tensor(spec, null, 0, Storage.take(spec, Dispatch.pool(device), Scope.current()), device);
     }
 
     // ---- what it is ----
@@ -229,17 +235,21 @@ public final class Tensor {
 
     /** Memory from the first element on, not checked. */
     MemorySegment first() {
-        return offset == 0 ? storage.segment() : storage.segment().asSlice(offset * dtype().bytes());
+        return storage.from(offset * dtype().bytes());
     }
 
     /**
      * Memory of the elements, row by row; a copy is made when they do not lie so.
      *
      * @throws ScopeException when the scope that owned the tensor is closed
+     * @throws DeviceException when they do not lie on the CPU
      */
     public MemorySegment segment() {
         Tensor dense = contiguous();
         Dispatch.checkReadable("segment", dense);
+        if (device.kind() == Device.Kind.CUDA) {
+            throw new DeviceException("segment: the numbers lie on " + device + ", to(Device.cpu()) brings them here\n  x: " + describe());
+        }
         return dense.first().asSlice(0, spec.bytes());
     }
 
@@ -251,13 +261,21 @@ public final class Tensor {
             throw new ShapeException("item: one element is wanted, the tensor has " + shape().elements() + "\n  x: " + describe());
         }
         Dispatch.checkReadable("item", this);
-        return Args.get(dtype(), first(), 0);
+        return Args.get(dtype(), here().first(), 0);
     }
 
     /** The element at an index, one number an axis. */
     public double get(long... index) {
         Dispatch.checkReadable("get", this);
-        return Args.get(dtype(), first(), position(index));
+        long at = position(index);
+        return device.kind() == Device.Kind.CUDA
+                ? new Tensor(spec.with(Shape.of()), null, offset + at, storage, device).item()
+                : Args.get(dtype(), first(), at);
+    }
+
+    /** These numbers where the host can read them. */
+    private Tensor here() {
+        return device.kind() == Device.Kind.CUDA ? detach().to(Device.cpu()) : this;
     }
 
     private long position(long... index) {
@@ -277,7 +295,7 @@ public final class Tensor {
 
     /** All elements row by row, widened. */
     public double[] toDoubles() {
-        MemorySegment s = segment();
+        MemorySegment s = here().segment();
         double[] values = new double[Math.toIntExact(shape().elements())];
         for (int i = 0; i < values.length; i++) {
             values[i] = Args.get(dtype(), s, i);
@@ -287,12 +305,12 @@ public final class Tensor {
 
     /** All elements row by row, as floats. */
     public float[] toFloats() {
-        return to(DType.F32).segment().toArray(ValueLayout.JAVA_FLOAT);
+        return to(DType.F32).here().segment().toArray(ValueLayout.JAVA_FLOAT);
     }
 
     /** All elements row by row, as whole numbers. */
     public long[] toLongs() {
-        return to(DType.I64).segment().toArray(ValueLayout.JAVA_LONG);
+        return to(DType.I64).here().segment().toArray(ValueLayout.JAVA_LONG);
     }
 
     // ---- graph, device, dtype ----
@@ -322,7 +340,11 @@ public final class Tensor {
         return storage;
     }
 
-    /** The same numbers on a device. */
+    /**
+     * The same numbers on a device, copied when they lie on another one. Gradients flow back the same way.
+     *
+     * @throws DeviceException when there is no such device
+     */
     public Tensor to(Device target) {
         if (target.equals(device)) {
             return this;
@@ -330,7 +352,12 @@ public final class Tensor {
         if (target.kind() == Device.Kind.NONE) {
             return of(spec);
         }
-        throw new DeviceException("to: no way from " + device + " to " + target + "\n  x: " + describe());
+        if (target.kind() == Device.Kind.CUDA && Gpu.missing(target.index()).isPresent()) {
+            throw new DeviceException("to: no way from " + device + " to " + target + ", " + Gpu.missing(target.index()).get()
+                    + "\n  x: " + describe());
+        }
+        Tensor copy = Dispatch.transfer(contiguous(), target);
+        return tracked() ? Node.record(new Functions.Transfer(target), List.of(this), List.of(copy)).getFirst() : copy;
     }
 
     /** The same numbers rounded to, or widened to, a dtype. */

@@ -39,7 +39,7 @@ public final class Cache {
     }
 
     private static Tensor room(long capacity, Tensor like) {
-        return Tensor.lasting(new Spec(like.dtype(), Shape.of(capacity, like.dim(0), like.dim(1), like.dim(3))));
+        return Tensor.lasting(new Spec(like.dtype(), Shape.of(capacity, like.dim(0), like.dim(1), like.dim(3))), like.device());
     }
 
     /** The past with further tokens behind it, copied only where there is no room. Nothing is recorded. */

@@ -1,6 +1,7 @@
 package dev.gatun.layers;
 
 import dev.gatun.engine.DType;
+import dev.gatun.engine.Device;
 import dev.gatun.engine.Dispatch;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Shape;
@@ -38,6 +39,7 @@ public final class Params {
     private static final class Book {
         final Key key;
         final DType dtype;
+        final Device device;
         final String source;
         final Map<String, Tensor> given;
         final SequencedMap<String, Tensor> values = new LinkedHashMap<>();
@@ -45,9 +47,10 @@ public final class Params {
         final List<String> frozen = new ArrayList<>();
         boolean allFrozen;
 
-        Book(Key key, DType dtype, String source, Map<String, Tensor> given) {
+        Book(Key key, DType dtype, Device device, String source, Map<String, Tensor> given) {
             this.key = key;
             this.dtype = dtype;
+            this.device = device;
             this.source = source;
             this.given = given;
         }
@@ -65,7 +68,12 @@ public final class Params {
 
     /** Parameters to be drawn when layers ask for them. */
     public static Params fresh(Key key, DType dtype) {
-        return new Params(new Book(key, dtype, null, null), "", new LinkedHashMap<>());
+        return fresh(key, dtype, Device.cpu());
+    }
+
+    /** The same numbers on a device: they are drawn on the CPU, so that they do not depend on where they lie. */
+    public static Params fresh(Key key, DType dtype, Device device) {
+        return new Params(new Book(key, dtype, device, null, null), "", new LinkedHashMap<>());
     }
 
     /** Parameters of a file, each in the precision it has there; 16-bit ones are widened to F32. */
@@ -81,11 +89,11 @@ public final class Params {
         Map<String, Tensor> given = new LinkedHashMap<>();
         file.tensors().forEach((name, stored) -> {
             if (name.startsWith(prefix)) {
-                given.put(name.substring(prefix.length()), lasting(stored.dtype().isStorage() ? stored.to(DType.F32) : stored));
+                given.put(name.substring(prefix.length()), lasting(stored.dtype().isStorage() ? stored.to(DType.F32) : stored, Device.cpu()));
             }
         });
         DType dtype = given.values().stream().map(Tensor::dtype).filter(DType::isFloat).findFirst().orElse(DType.F32);
-        return new Params(new Book(null, dtype, file.path() + " does not fit the model", given), "", new LinkedHashMap<>());
+        return new Params(new Book(null, dtype, Device.cpu(), file.path() + " does not fit the model", given), "", new LinkedHashMap<>());
     }
 
     /** The parameters below a name: {@code p.at("query").weight("weight", in, out)} makes {@code query.weight}. */
@@ -128,7 +136,7 @@ public final class Params {
         if (book.wanted.putIfAbsent(full, spec) != null) {
             throw new IllegalArgumentException("params: \"" + full + "\" is made twice");
         }
-        Tensor value = book.given == null ? lasting(init.draw(key(full), spec)) : given(full, spec);
+        Tensor value = book.given == null ? lasting(init.draw(key(full), spec), book.device) : given(full, spec);
         Tensor made = frozen(full) ? value : value.track();
         book.values.put(full, made);
         return made;
@@ -162,9 +170,9 @@ public final class Params {
     }
 
     /** Numbers in memory of their own, outside of scopes. */
-    private static Tensor lasting(Tensor x) {
-        Tensor copy = Tensor.lasting(x.spec());
-        Dispatch.overwrite(x, copy);
+    private static Tensor lasting(Tensor x, Device device) {
+        Tensor copy = Tensor.lasting(x.spec(), device);
+        Dispatch.overwrite(x.to(device), copy);
         return copy;
     }
 
@@ -173,6 +181,11 @@ public final class Params {
     /** DType of fresh parameters, or of those of the file. */
     public DType dtype() {
         return book.dtype;
+    }
+
+    /** Where the parameters lie. */
+    public Device device() {
+        return book.device;
     }
 
     /**
@@ -201,7 +214,7 @@ public final class Params {
     public Params frozen() {
         Map<String, Tensor> shared = new LinkedHashMap<>();
         (book.given != null ? book.given : book.values).forEach((name, value) -> shared.put(name, value.detach()));
-        Book still = new Book(null, book.dtype, book.source == null ? "these parameters do not fit the model" : book.source, shared);
+        Book still = new Book(null, book.dtype, book.device, book.source == null ? "these parameters do not fit the model" : book.source, shared);
         still.allFrozen = true;
         return new Params(still, path, plan);
     }

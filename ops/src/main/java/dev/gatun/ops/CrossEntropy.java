@@ -34,7 +34,8 @@ public record CrossEntropy(long ignored, double smoothing) implements Composed {
     private static final List<Kernel> KERNELS = List.of(
             Kernel.vector(Args::elements, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
             Kernel.scalar(Args::elements, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
-            Kernel.reference(Args::elements, CrossEntropy::rows));
+            Kernel.reference(Args::elements, CrossEntropy::rows),
+            Kernel.cuda(RowsLaunch::crossEntropy));
     private static final ValueLayout.OfFloat F = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
     public CrossEntropy {
@@ -177,7 +178,8 @@ public record CrossEntropy(long ignored, double smoothing) implements Composed {
 
         private static final List<Kernel> KERNELS = List.of(
                 Kernel.vector(Args::rows, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
-                Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())));
+                Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
+                Kernel.cuda(RowsLaunch::crossEntropyGradient));
 
         @Override
         public List<String> arguments() {

@@ -23,7 +23,8 @@ public record Embedding() implements Op {
 
     private static final List<Kernel> KERNELS = List.of(
             Kernel.scalar(Embedding::items, Embedding::rowsF32),
-            Kernel.reference(Embedding::items, Embedding::rows));
+            Kernel.reference(Embedding::items, Embedding::rows),
+            Kernel.cuda(EmbeddingLaunch::rows));
 
     /** Rows of {@code weight} [V, D] for ids of any shape. */
     public static Tensor embedding(Tensor weight, Tensor ids) {
@@ -124,7 +125,8 @@ public record Embedding() implements Op {
                         .workspace(EmbeddingGradient::workspaceBytes),
                 Kernel.reference(a -> 1, EmbeddingGradient::sort)
                         .then(a -> a.op(EmbeddingGradient.class).rows, EmbeddingGradient::rows)
-                        .workspace(EmbeddingGradient::workspaceBytes));
+                        .workspace(EmbeddingGradient::workspaceBytes),
+                Kernel.cuda(EmbeddingLaunch::gradient));
 
         @Override
         public List<String> arguments() {

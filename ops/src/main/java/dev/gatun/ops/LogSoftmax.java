@@ -24,7 +24,8 @@ public record LogSoftmax() implements Op {
     private static final List<Kernel> KERNELS = List.of(
             Kernel.vector(Args::rows, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
             Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
-            Kernel.reference(Args::rows, LogSoftmax::rows));
+            Kernel.reference(Args::rows, LogSoftmax::rows),
+            RowsLaunch.plain("log_softmax"));
 
     /** Logarithms of the shares of {@code exp(x)} along an axis. */
     public static Tensor logSoftmax(Tensor x, int axis) {
@@ -89,7 +90,8 @@ public record LogSoftmax() implements Op {
 
         private static final List<Kernel> KERNELS = List.of(
                 Kernel.vector(Args::rows, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
-                Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())));
+                Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
+                RowsLaunch.plain("log_softmax_gradient"));
 
         @Override
         public List<String> arguments() {

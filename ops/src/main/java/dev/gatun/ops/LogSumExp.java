@@ -23,7 +23,8 @@ public record LogSumExp() implements Op {
     private static final List<Kernel> KERNELS = List.of(
             Kernel.vector(Args::elements, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
             Kernel.scalar(Args::elements, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
-            Kernel.reference(Args::elements, LogSumExp::rows));
+            Kernel.reference(Args::elements, LogSumExp::rows),
+            RowsLaunch.plain("log_sum_exp"));
 
     /** The logarithm of the sum of exponentials along an axis, which stays with size one. */
     public static Tensor logSumExp(Tensor x, int axis) {

@@ -48,7 +48,8 @@ final class NormRows {
         return List.of(
                 Kernel.vector(Args::rows, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
                 Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
-                Kernel.reference(Args::rows, reference));
+                Kernel.reference(Args::rows, reference),
+                Kernel.cuda(RowsLaunch::norm));
     }
 
     static List<Kernel> gradient() {
@@ -58,7 +59,8 @@ final class NormRows {
                         .workspace(NormRows::workspaceBytes),
                 Kernel.scalar(NormRows::blocks, (a, from, to) -> blocksF32(a, from, to, RowSteps.plain()))
                         .then(NormRows::panels, (a, from, to) -> panelsF32(a, from, to, RowSteps.plain()))
-                        .workspace(NormRows::workspaceBytes));
+                        .workspace(NormRows::workspaceBytes),
+                Kernel.cuda(RowsLaunch::normGradient).workspace(RowsLaunch::normWorkspace));
     }
 
     private static void rowsF32(Args a, long from, long to, RowSteps steps) {

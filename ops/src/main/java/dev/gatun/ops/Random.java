@@ -71,7 +71,8 @@ public final class Random {
         private static final List<Kernel> KERNELS = List.of(
                 Kernel.vector(Draws::blocks, (a, from, to) -> Draws.Fast.uniform(a, from, to)),
                 Kernel.scalar(Draws::blocks, Draws.Scalar::uniform),
-                Kernel.reference(Args::elements, Uniform::elements));
+                Kernel.reference(Args::elements, Uniform::elements),
+                DrawsLaunch.UNIFORM);
 
         @Override
         public List<Spec> infer(Spec... in) {
@@ -109,7 +110,8 @@ public final class Random {
         private static final List<Kernel> KERNELS = List.of(
                 Kernel.vector(Draws::blocks, (a, from, to) -> Draws.Fast.normal(a, from, to)),
                 Kernel.scalar(Draws::blocks, Draws.Scalar::normal),
-                Kernel.reference(Args::elements, Normal::elements));
+                Kernel.reference(Args::elements, Normal::elements),
+                DrawsLaunch.NORMAL);
 
         @Override
         public List<Spec> infer(Spec... in) {
@@ -147,7 +149,7 @@ public final class Random {
     /** True with a probability. */
     public record Bernoulli(Key key, Shape shape, double probability) implements Op {
 
-        private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::elements, Bernoulli::elements));
+        private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::elements, Bernoulli::elements), DrawsLaunch.BERNOULLI);
 
         public Bernoulli {
             requireProbability("bernoulli: the probability", probability);
@@ -184,7 +186,7 @@ public final class Random {
     /** Whole numbers of a range, by the high half of a 128-bit product: no number is favoured by more than one draw in 2^64. */
     public record Integers(Key key, Shape shape, long from, long to) implements Op {
 
-        private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::elements, Integers::elements));
+        private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::elements, Integers::elements), DrawsLaunch.INTEGERS);
 
         @Override
         public List<Spec> infer(Spec... in) {
@@ -219,7 +221,7 @@ public final class Random {
     /** The numbers from 0 to n - 1, shuffled (Fisher and Yates). */
     public record Permutation(Key key, long n) implements Op {
 
-        private static final List<Kernel> KERNELS = List.of(Kernel.reference(a -> 1, Permutation::shuffle));
+        private static final List<Kernel> KERNELS = List.of(Kernel.reference(a -> 1, Permutation::shuffle), DrawsLaunch.PERMUTATION);
 
         @Override
         public List<Spec> infer(Spec... in) {
@@ -263,7 +265,8 @@ public final class Random {
         private static final List<Kernel> KERNELS = List.of(
                 Kernel.vector(Draws::blocks, (a, from, to) -> Draws.Fast.dropout(a, from, to)),
                 Kernel.scalar(Draws::blocks, Draws.Scalar::dropout),
-                Kernel.reference(Args::elements, Dropout::elements));
+                Kernel.reference(Args::elements, Dropout::elements),
+                DrawsLaunch.DROPOUT);
 
         public Dropout {
             requireProbability("dropout: the rate", rate);

@@ -24,7 +24,8 @@ public record Softmax() implements Op {
     private static final List<Kernel> KERNELS = List.of(
             Kernel.vector(Args::rows, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
             Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
-            Kernel.reference(Args::rows, Softmax::rows));
+            Kernel.reference(Args::rows, Softmax::rows),
+            RowsLaunch.plain("softmax"));
 
     /** Shares of {@code exp(x)} along an axis. */
     public static Tensor softmax(Tensor x, int axis) {
@@ -110,7 +111,8 @@ public record Softmax() implements Op {
 
         private static final List<Kernel> KERNELS = List.of(
                 Kernel.vector(Args::rows, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
-                Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())));
+                Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
+                RowsLaunch.plain("softmax_gradient"));
 
         @Override
         public List<String> arguments() {

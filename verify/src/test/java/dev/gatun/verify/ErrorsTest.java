@@ -27,6 +27,7 @@ import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
+import dev.gatun.engine.cuda.Gpu;
 import dev.gatun.ops.Activations;
 import dev.gatun.ops.Norms;
 import dev.gatun.ops.Random;
@@ -239,9 +240,8 @@ class ErrorsTest {
                 refused(DeviceException.class, () -> Tensor.of(new Spec(F32, Shape.of(2))).toDoubles(), """
                         segment: x has a spec only and no numbers
                           x: f32[2] none"""),
-                refused(DeviceException.class, () -> f32(2).to(Device.cuda(0)), """
-                        to: no way from cpu to cuda:0
-                          x: f32[2] cpu"""));
+                refused(DeviceException.class, () -> f32(2).to(Device.cuda(99)),
+                        "to: no way from cpu to cuda:99, " + Gpu.missing(99).orElseThrow() + "\n  x: f32[2] cpu"));
     }
 
     @TestFactory

@@ -18,7 +18,7 @@ import java.util.List;
 /** Tensors one behind the other along an axis; the other sizes agree. */
 public record Concat(int axis) implements Op {
 
-    private static final List<Kernel> KERNELS = List.of(Kernel.reference(Concat::outer, Concat::runs));
+    private static final List<Kernel> KERNELS = List.of(Kernel.reference(Concat::outer, Concat::runs), AlgebraLaunch.of(AlgebraLaunch::concat));
 
     /** Joins the parts; a single part is returned as it is. */
     public static Tensor concat(int axis, List<Tensor> parts) {

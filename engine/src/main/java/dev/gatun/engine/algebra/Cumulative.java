@@ -2,6 +2,7 @@ package dev.gatun.engine.algebra;
 
 import dev.gatun.engine.Args;
 import dev.gatun.engine.Backward;
+import dev.gatun.engine.DType;
 import dev.gatun.engine.Elementwise;
 import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Op;
@@ -14,7 +15,8 @@ import java.util.List;
 /** {@code y[t] = x[0] + … + x[t]} along an axis, summed in double; reversed, {@code x[t] + … + x[T - 1]}. */
 public record Cumulative(int axis, boolean reverse) implements Op {
 
-    private static final List<Kernel> KERNELS = List.of(Kernel.reference(Cumulative::lines, Cumulative::lines));
+    private static final List<Kernel> KERNELS = List.of(Kernel.reference(Cumulative::lines, Cumulative::lines),
+            AlgebraLaunch.of(AlgebraLaunch::cumsum, DType.F32, DType.F64));
 
     @Override
     public String name() {

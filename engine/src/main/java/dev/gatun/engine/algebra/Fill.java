@@ -18,7 +18,8 @@ public record Fill(Spec spec, double start, double step) implements Op {
 
     private static final List<Kernel> KERNELS = List.of(
             Kernel.scalar(Args::elements, Fill::sameBits).when(a -> a.op(Fill.class).step == 0),
-            Kernel.reference(Args::elements, Fill::elements));
+            Kernel.reference(Args::elements, Fill::elements),
+            Kernel.cuda(AlgebraLaunch::fill).when(AlgebraLaunch::fills));
 
     @Override
     public List<Spec> infer(Spec... in) {
@@ -47,6 +48,19 @@ public record Fill(Spec spec, double start, double step) implements Op {
         for (long i = from; i < to; i++) {
             a.set(0, i, op.start + i * op.step);
         }
+    }
+
+    /** The bits of one element of this value, as the definition writes them. */
+    static long bits(DType dtype, double value) {
+        return switch (dtype) {
+            case F32 -> Float.floatToRawIntBits((float) value);
+            case F64 -> Double.doubleToRawLongBits(value);
+            case BF16 -> Tensor.of(DType.BF16, value).segment().get(ValueLayout.JAVA_SHORT, 0);
+            case F16 -> Float.floatToFloat16((float) value);
+            case I32 -> (int) value;
+            case I64 -> (long) value;
+            case BOOL -> value != 0 ? 1 : 0;
+        };
     }
 
     /** One element is written as the definition does, and its bytes are repeated. */

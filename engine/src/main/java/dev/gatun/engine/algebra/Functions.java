@@ -2,6 +2,7 @@ package dev.gatun.engine.algebra;
 
 import dev.gatun.engine.Backward;
 import dev.gatun.engine.DType;
+import dev.gatun.engine.Device;
 import dev.gatun.engine.Elementwise;
 import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
@@ -130,6 +131,14 @@ public final class Functions {
             return List.of(Sample.of(new Cast(DType.F64), X), Sample.of(new Cast(DType.I64), X), Sample.of(new Cast(DType.BOOL), X),
                     Sample.of(new Cast(DType.F64), X).integers(0, -9, 9), Sample.of(new Cast(DType.F64), X).bools(0));
         }
+    }
+
+    /** The same numbers on another device; {@link Tensor#to(Device)} records it, and its gradient goes the way back. */
+    public record Transfer(Device to) implements Elementwise {
+        public Expr body(Expr... x) { return x[0]; }
+        public boolean takesStorageTypes() { return true; }
+        public List<Tensor> gradient(Backward b) { return List.of(b.g().to(b.in(0).device())); }
+        public static List<Sample> samples() { return List.of(Sample.of(new Transfer(Device.cpu()), X)); }
     }
 
     /** The same numbers, row by row without gaps. */

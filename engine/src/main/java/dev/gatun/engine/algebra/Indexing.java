@@ -41,7 +41,7 @@ public final class Indexing {
     /** {@code y[o, i, n] = x[o, index[o, i, n], n]}. */
     public record Gather(int axis) implements Op {
 
-        private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::elements, Gather::elements));
+        private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::elements, Gather::elements), AlgebraLaunch.of(AlgebraLaunch::gather));
 
         @Override
         public List<String> arguments() {
@@ -84,7 +84,8 @@ public final class Indexing {
     /** Zeros of {@code size} along an axis, then {@code y[o, index[o, i, n], n] += x[o, i, n]}, i in order. */
     public record ScatterAdd(int axis, long size) implements Op {
 
-        private static final List<Kernel> KERNELS = List.of(Kernel.reference(a -> Runs.of(a.shape(0), a.op(ScatterAdd.class).axis).outer(), ScatterAdd::blocks));
+        private static final List<Kernel> KERNELS = List.of(Kernel.reference(a -> Runs.of(a.shape(0), a.op(ScatterAdd.class).axis).outer(), ScatterAdd::blocks),
+                AlgebraLaunch.of(AlgebraLaunch::scatterAdd, DType.F32, DType.F64));
 
         @Override
         public List<String> arguments() {
@@ -139,7 +140,8 @@ public final class Indexing {
     public record Flip(int axis) implements Op {
 
         private static final List<Kernel> KERNELS = List.of(Kernel.reference(
-                a -> a.elements() / Math.max(1, Runs.of(a.shape(0), a.op(Flip.class).axis).inner()), Flip::runs));
+                a -> a.elements() / Math.max(1, Runs.of(a.shape(0), a.op(Flip.class).axis).inner()), Flip::runs),
+                AlgebraLaunch.of(AlgebraLaunch::flip));
 
         @Override
         public List<Spec> infer(Spec... in) {
@@ -179,7 +181,7 @@ public final class Indexing {
     /** Keeps {@code column <= row + diagonal} of the last two axes, zero elsewhere. */
     public record LowerTriangle(long diagonal) implements Op {
 
-        private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::rows, LowerTriangle::rows));
+        private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::rows, LowerTriangle::rows), AlgebraLaunch.of(AlgebraLaunch::lowerTriangle));
 
         @Override
         public List<Spec> infer(Spec... in) {

@@ -32,7 +32,8 @@ public record MatMul() implements Op {
             Kernel.scalar(MatMul::blocks, MatMul::plainF32).strided().costing(a -> Product.of(a).operations() / 20),
             Kernel.scalar(MatMul::blocks, MatMul::plainF64)
                     .when(a -> a.computesIn(DType.F64)).strided().costing(a -> Product.of(a).operations() / 10),
-            Kernel.reference(a -> a.elements() / Math.max(1, a.outSpec(0).shape().last()), MatMul::rows));
+            Kernel.reference(a -> a.elements() / Math.max(1, a.outSpec(0).shape().last()), MatMul::rows),
+            ProductLaunch.STRIDED, ProductLaunch.DENSE);
 
     @Override
     public String name() {

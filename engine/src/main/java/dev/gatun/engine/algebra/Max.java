@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
 import dev.gatun.engine.Args;
 import dev.gatun.engine.Backward;
+import dev.gatun.engine.DType;
 import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Op;
 import dev.gatun.engine.Sample;
@@ -25,7 +26,8 @@ public record Max(int axis) implements Op {
     private static final List<Kernel> KERNELS = List.of(
             Kernel.vector(Max::lines, (a, from, to) -> Fast.lines(a, from, to)).when(Max::takesF32),
             Kernel.scalar(Max::lines, Max::lines).when(Max::takesF32),
-            Kernel.reference(Args::elements, Max::elements));
+            Kernel.reference(Args::elements, Max::elements),
+            AlgebraLaunch.of(AlgebraLaunch::max, DType.F32, DType.F64, DType.I32, DType.I64));
 
     @Override
     public List<Spec> infer(Spec... in) {

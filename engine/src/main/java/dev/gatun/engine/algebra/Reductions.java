@@ -73,7 +73,8 @@ public final class Reductions {
     /** Index (I64) of the first largest number along an axis; a NaN counts as largest. */
     public record ArgMax(int axis) implements Op {
 
-        private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::elements, ArgMax::elements));
+        private static final List<Kernel> KERNELS = List.of(Kernel.reference(Args::elements, ArgMax::elements),
+                AlgebraLaunch.of(AlgebraLaunch::argmax, DType.F32, DType.F64, DType.I32, DType.I64));
 
         @Override
         public String name() {

@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
 import dev.gatun.engine.Args;
 import dev.gatun.engine.Backward;
+import dev.gatun.engine.DType;
 import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Op;
 import dev.gatun.engine.Sample;
@@ -39,7 +40,8 @@ public record Sum(int from, int to) implements Op {
                     .workspace(Blocks::bytes).then(Args::elements, Sum::joinBlocks),
             Kernel.scalar(Blocks::count, (a, from, to) -> blocks(a, from, to, PLAIN)).when(Sum::isF32)
                     .workspace(Blocks::bytes).then(Args::elements, Sum::joinBlocks),
-            Kernel.reference(Args::elements, Sum::elements));
+            Kernel.reference(Args::elements, Sum::elements),
+            AlgebraLaunch.of(AlgebraLaunch::sum, DType.F32, DType.F64, DType.I32, DType.I64).workspace(AlgebraLaunch::sumWorkspace));
 
     @Override
     public List<Spec> infer(Spec... in) {

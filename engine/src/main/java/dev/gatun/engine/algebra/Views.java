@@ -262,7 +262,8 @@ public final class Views {
     public record Place(int axis, long from, long step, long size) implements Op {
 
         private static final List<Kernel> KERNELS = List.of(
-                Kernel.reference(a -> Runs.of(a.shape(0), a.op(Place.class).axis).outer() * a.op(Place.class).size, Place::lines));
+                Kernel.reference(a -> Runs.of(a.shape(0), a.op(Place.class).axis).outer() * a.op(Place.class).size, Place::lines),
+                AlgebraLaunch.of(AlgebraLaunch::place));
 
         @Override
         public List<Spec> infer(Spec... in) {

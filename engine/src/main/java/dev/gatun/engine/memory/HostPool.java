@@ -15,7 +15,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * {@code -Dgatun.poison=true} fills blocks with NaN before they are handed out, which catches a
  * kernel that reads what it did not write.
  */
-public final class HostPool {
+public final class HostPool implements Pool {
 
     /** Every block starts at a multiple of this. */
     public static final long ALIGNMENT = 64;
@@ -55,6 +55,11 @@ public final class HostPool {
         return SHARED;
     }
 
+    @Override
+    public Block take(long bytes, Object holds) {
+        return take(bytes);
+    }
+
     /**
      * A block of at least {@code bytes}. Its content is arbitrary.
      *
@@ -84,7 +89,7 @@ public final class HostPool {
         return block;
     }
 
-    /** Takes a block back. The caller must not touch it again. */
+    @Override
     public void give(Block block) {
         live.addAndGet(-block.segment().byteSize());
         block.returnedAt = returns.incrementAndGet();

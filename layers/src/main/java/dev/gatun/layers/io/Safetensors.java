@@ -1,6 +1,7 @@
 package dev.gatun.layers.io;
 
 import dev.gatun.engine.DType;
+import dev.gatun.engine.Device;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Spec;
 import dev.gatun.engine.Tensor;
@@ -150,7 +151,7 @@ public final class Safetensors implements AutoCloseable {
         AtomicFile.write(path, channel -> {
             writeFully(channel, start.flip());
             for (Tensor tensor : tensors.values()) {
-                MemorySegment s = tensor.segment();
+                MemorySegment s = tensor.to(Device.cpu()).segment();
                 for (long from = 0; from < s.byteSize(); from += WRITE_BYTES) {
                     writeFully(channel, s.asSlice(from, Math.min(WRITE_BYTES, s.byteSize() - from)).asByteBuffer());
                 }

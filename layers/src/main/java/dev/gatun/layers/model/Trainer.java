@@ -2,6 +2,7 @@ package dev.gatun.layers.model;
 
 import static dev.gatun.autograd.Autograd.grad;
 
+import dev.gatun.engine.Device;
 import dev.gatun.engine.Dispatch;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Scope;
@@ -127,9 +128,10 @@ public final class Trainer {
      */
     public Metrics step(double rate) {
         long start = System.nanoTime();
-        try (Scope scope = Scope.open("step " + step)) {
+        Device device = model.params().device();
+        try (Scope scope = Scope.open("step " + step, device)) {
             Batch batch = batches.batch(key.child("batches"), position);
-            Tensor loss = model.loss(batch.ids, batch.targets);
+            Tensor loss = model.loss(batch.ids.to(device), batch.targets.to(device));
             GradientClip.Clipped clipped = GradientClip.clip(grad(loss, model.params().values()), maxNorm);
             if (!Double.isFinite(loss.item()) || !Double.isFinite(clipped.norm())) {
                 throw new ArithmeticException("trainer: step " + step + " has a loss of " + loss.item()
@@ -176,7 +178,7 @@ public final class Trainer {
             long steps = number(file, STEP);
             long read = number(file, POSITION);
             long bits = number(file, KEY);
-            mine.forEach((name, tensor) -> Dispatch.overwrite(file.tensor(name).to(tensor.dtype()), tensor));
+            mine.forEach((name, tensor) -> Dispatch.overwrite(file.tensor(name).to(tensor.dtype()).to(tensor.device()), tensor));
             step = steps;
             position = read;
             key = new Key(bits);

@@ -1,5 +1,6 @@
 package dev.gatun.layers.model;
 
+import dev.gatun.engine.Device;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Scope;
 import dev.gatun.engine.Shape;
@@ -45,14 +46,17 @@ public final class Writer {
         this.key = key;
         this.temperature = temperature;
         this.topK = topK;
-        this.state = this.model.start(1);
+        try (Scope.Stay _ = Scope.at(model.params().device())) {
+            this.state = this.model.start(1);
+        }
     }
 
     /** Reads tokens as if they had been written. */
     public Writer read(long... ids) {
         if (ids.length > 0) {
-            try (Scope scope = Scope.open("reading")) {
-                Step<LanguageModel.State> step = model.forward(Tensor.of(Shape.of(1, ids.length), ids), state, Form.PARALLEL);
+            Device device = model.params().device();
+            try (Scope scope = Scope.open("reading", device)) {
+                Step<LanguageModel.State> step = model.forward(Tensor.of(Shape.of(1, ids.length), ids).to(device), state, Form.PARALLEL);
                 scores = step.y().slice(1, ids.length - 1, ids.length).toDoubles();
                 state = States.map(step.state(), scope::keep);
             }

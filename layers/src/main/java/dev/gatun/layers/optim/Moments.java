@@ -1,6 +1,7 @@
 package dev.gatun.layers.optim;
 
 import dev.gatun.engine.DType;
+import dev.gatun.engine.Device;
 import dev.gatun.engine.Dispatch;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Spec;
@@ -15,7 +16,7 @@ import java.util.SequencedMap;
 final class Moments {
 
     private final SequencedMap<String, Tensor> all = new LinkedHashMap<>();
-    private final Tensor steps = zeros(new Spec(DType.I64, Shape.of()));
+    private final Tensor steps = zeros(new Spec(DType.I64, Shape.of()), Device.cpu());
 
     Moments(String name) {
         all.put(name + ".steps", steps);
@@ -25,7 +26,7 @@ final class Moments {
     List<Tensor> each(String name, SequencedMap<String, Tensor> parameters) {
         List<Tensor> moments = new ArrayList<>();
         parameters.forEach((of, parameter) -> {
-            Tensor moment = zeros(parameter.spec());
+            Tensor moment = zeros(parameter.spec(), parameter.device());
             all.put(name + "." + of, moment);
             moments.add(moment);
         });
@@ -43,8 +44,8 @@ final class Moments {
         return all;
     }
 
-    private static Tensor zeros(Spec spec) {
-        Tensor zeros = Tensor.lasting(spec);
+    private static Tensor zeros(Spec spec, Device device) {
+        Tensor zeros = Tensor.lasting(spec, device);
         fill(zeros, 0);
         return zeros;
     }

@@ -38,7 +38,7 @@ public final class CudaFunction {
 
     /**
      * Queues the kernel. Arguments are Long for addresses and 64-bit numbers, Integer, Float, Double, and {@code long[]}
-     * for arrays of 64-bit numbers that are passed by value.
+     * or {@code int[]} for arrays that are passed by value.
      *
      * @throws IllegalArgumentException when they are not what the kernel declares
      */
@@ -86,6 +86,8 @@ public final class CudaFunction {
             case Double number when p.type().equals("f64") -> block.set(ValueLayout.JAVA_DOUBLE, p.offset(), number);
             case long[] numbers when p.type().equals("b8") && p.bytes() == 8 * numbers.length ->
                     MemorySegment.copy(numbers, 0, block, ValueLayout.JAVA_LONG, p.offset(), numbers.length);
+            case int[] numbers when p.type().equals("b8") && p.bytes() == 4 * numbers.length ->
+                    MemorySegment.copy(numbers, 0, block, ValueLayout.JAVA_INT, p.offset(), numbers.length);
             default -> throw new IllegalArgumentException("cuda: parameter " + i + " of " + entry.name() + " is "
                     + p.type() + " of " + p.bytes() + " bytes, given is a " + argument.getClass().getSimpleName()
                     + (argument instanceof long[] numbers ? " of " + 8 * numbers.length + " bytes" : ""));

@@ -44,7 +44,8 @@ public record Attention(double scale, boolean causal, long window, long prefix, 
     private static final List<Kernel> KERNELS = List.of(
             fast().when(a -> dense(a) && AttentionForms.answers()).strided(), plain().when(Attention::dense).strided(),
             fast().when(a -> a.isF32() && AttentionForms.answers()), plain(),
-            Kernel.reference(Attention::queries, Attention::rows));
+            Kernel.reference(Attention::queries, Attention::rows),
+            AttentionLaunch.forward(true), AttentionLaunch.forward(false));
 
     private static Kernel fast() {
         return Kernel.vector(AttentionTiles::forwardItems, (a, from, to) -> AttentionTiles.forward(a, from, to, AttentionForms.WARM.fast()))

@@ -27,7 +27,8 @@ public record AttentionGrad(Attention of) implements Composed {
     private static final List<Kernel> KERNELS = List.of(
             fast().when(a -> dense(a) && AttentionForms.answers()).strided(), plain().when(AttentionGrad::dense).strided(),
             fast().when(a -> a.isF32() && AttentionForms.answers()), plain(),
-            Kernel.reference(AttentionGrad::queries, AttentionGrad::queryRows).then(AttentionGrad::keyHeads, AttentionGrad::heads));
+            Kernel.reference(AttentionGrad::queries, AttentionGrad::queryRows).then(AttentionGrad::keyHeads, AttentionGrad::heads),
+            AttentionLaunch.backward(true), AttentionLaunch.backward(false));
 
     private static Kernel fast() {
         return summed(Kernel.vector(AttentionTiles::backwardItems,

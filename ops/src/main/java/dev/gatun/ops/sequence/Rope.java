@@ -40,7 +40,8 @@ public record Rope(long position, double base, long rotated, boolean interleaved
                     .workspace(Rope::tableBytes).when(a -> rowsLieWell(a) && !a.op(Rope.class).interleaved).strided(),
             Kernel.scalar(Rope::tableItems, Rope::table).then(Rope::rowsOf, Rope::rowsF32)
                     .workspace(Rope::tableBytes).when(Rope::rowsLieWell).strided(),
-            Kernel.reference(Args::rows, Rope::rows));
+            Kernel.reference(Args::rows, Rope::rows),
+            RopeLaunch.strided(Rope::rowsLieWell), RopeLaunch.dense());
 
     /** The first and second halves of all features turned against each other. */
     public static Tensor rope(Tensor x, long position, double base) {
