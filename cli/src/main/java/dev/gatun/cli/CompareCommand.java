@@ -1,6 +1,7 @@
 package dev.gatun.cli;
 
 import dev.gatun.engine.DType;
+import dev.gatun.engine.Device;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Scope;
 import dev.gatun.engine.Shape;
@@ -139,7 +140,7 @@ final class CompareCommand implements Callable<Integer> {
                 RunFolder run = RunFolder.at(folder.path().resolve(name.replaceAll("[, ]+", "+")));
                 Settings settings = settings(name).reading(corpus.fingerprint());
                 settings.write(run.config());
-                Training training = new Training(settings, run, corpus);
+                Training training = new Training(settings, run, corpus, Device.cpu());
                 List<Metrics.Row> rows;
                 try (Progress progress = Progress.on(System.err, Progress.columns())) {
                     rows = training.run(progress, interrupt);

@@ -53,7 +53,7 @@ final class GoldenCommand implements Callable<Integer> {
 
     private Backend backend() {
         for (Backend known : Backend.values()) {
-            if (known.toString().equals(backend.toLowerCase(Locale.ROOT))) {
+            if (known != Backend.CUDA && known.toString().equals(backend.toLowerCase(Locale.ROOT))) {
                 if (!known.on()) {
                     throw new UserError("--backend: " + known + " is off on this machine");
                 }

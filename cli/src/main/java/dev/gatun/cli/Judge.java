@@ -1,5 +1,6 @@
 package dev.gatun.cli;
 
+import dev.gatun.engine.Device;
 import dev.gatun.engine.Scope;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Tensor;
@@ -63,8 +64,9 @@ final class Judge {
             }
         }
         Shape shape = Shape.of(count, context);
-        try (Scope scope = Scope.open("judging")) {
-            return model.loss(Tensor.of(shape, ids), Tensor.of(shape, targets)).item() * asked / Math.log(2);
+        Device device = model.params().device();
+        try (Scope scope = Scope.open("judging", device)) {
+            return model.loss(Tensor.of(shape, ids).to(device), Tensor.of(shape, targets).to(device)).item() * asked / Math.log(2);
         }
     }
 }

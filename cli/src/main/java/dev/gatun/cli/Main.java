@@ -25,7 +25,8 @@ import picocli.CommandLine.ParameterException;
             GoldenCommand.class,
             GradcheckCommand.class,
             BenchCommand.class,
-            DoctorCommand.class
+            DoctorCommand.class,
+            GpuSelftestCommand.class
         })
 public final class Main implements Runnable {
 

@@ -90,6 +90,9 @@ final class TrainCommand implements Callable<Integer> {
     @Mixin
     private Threads threads;
 
+    @Mixin
+    private On on;
+
     @Override
     public Integer call() throws IOException {
         threads.apply();
@@ -120,7 +123,7 @@ final class TrainCommand implements Callable<Integer> {
         settings.write(folder.config());
         System.err.println(corpus.describe());
 
-        Training training = new Training(settings, folder, corpus);
+        Training training = new Training(settings, folder, corpus, on.device());
         if (resume != null) {
             training.resume();
         }

@@ -1,6 +1,7 @@
 package dev.gatun.cli;
 
 import dev.gatun.engine.DType;
+import dev.gatun.engine.Device;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Warmup;
 import dev.gatun.engine.memory.HostPool;
@@ -47,13 +48,13 @@ final class Training {
     private final Budget budget;
 
     /** A fresh run. */
-    Training(Settings settings, RunFolder folder, Corpus corpus) {
+    Training(Settings settings, RunFolder folder, Corpus corpus, Device device) {
         this.settings = settings;
         this.folder = folder;
         this.corpus = corpus;
         this.budget = new Budget(settings.steps(), settings.minutes() * 60);
         Key key = Key.of(settings.seed());
-        LanguageModel model = new LanguageModel(Params.fresh(key.child("model"), DType.F32), settings.model());
+        LanguageModel model = new LanguageModel(Params.fresh(key.child("model"), DType.F32, device), settings.model());
         this.trainer = new Trainer(
                 model,
                 new AdamW(model.params(), AdamW.Settings.DEFAULT),

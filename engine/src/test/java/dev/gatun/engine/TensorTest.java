@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.gatun.engine.algebra.Arithmetic;
+import dev.gatun.engine.cuda.Gpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -96,9 +97,8 @@ class TensorTest {
                   a: f64[2, 3] cpu
                   b: f64[3] none""",
                 assertThrows(DeviceException.class, () -> x.mul(Tensor.of(new Spec(DType.F64, Shape.of(3))))).getMessage());
-        assertEquals("""
-                to: no way from cpu to cuda:0
-                  x: f64[2, 3] cpu""", assertThrows(DeviceException.class, () -> x.to(Device.cuda(0))).getMessage());
+        assertEquals("to: no way from cpu to cuda:99, " + Gpu.missing(99).orElseThrow() + "\n  x: f64[2, 3] cpu",
+                assertThrows(DeviceException.class, () -> x.to(Device.cuda(99))).getMessage());
     }
 
     @Test
