@@ -6,6 +6,7 @@ import dev.gatun.engine.Backward;
 import dev.gatun.engine.Composed;
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Elementwise;
+import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
@@ -31,6 +32,8 @@ import java.util.stream.Stream;
  * depend on m, and gradients are those of the outputs as they are, m included. {@code 8 T H d²} operations, one step after the other.
  */
 public record SLstmCell() implements Composed {
+
+    private static final List<Kernel> KERNELS = LstmHeads.forward();
 
     /** Outputs {@code [B, T, H, d]} of all steps, and c, n and m {@code [B, H, d]} after the last. */
     public record Result(Tensor y, Tensor c, Tensor n, Tensor m) {}
@@ -61,6 +64,11 @@ public record SLstmCell() implements Composed {
             state.require("the state " + arguments().get(i), in[i]);
         }
         return List.of(in[0].with(Shape.of(wx.dim(0), wx.dim(1), wx.dim(3), wx.dim(4))), state, state, state);
+    }
+
+    @Override
+    public List<Kernel> kernels() {
+        return KERNELS;
     }
 
     @Override

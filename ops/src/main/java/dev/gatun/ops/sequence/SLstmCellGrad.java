@@ -1,6 +1,7 @@
 package dev.gatun.ops.sequence;
 
 import dev.gatun.engine.Composed;
+import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Sample;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Spec;
@@ -24,6 +25,8 @@ import java.util.List;
  */
 public record SLstmCellGrad() implements Composed {
 
+    private static final List<Kernel> KERNELS = LstmHeads.backward();
+
     @Override
     public List<String> arguments() {
         return List.of("wx", "r", "bias", "h", "c", "n", "m", "y", "g", "gc", "gn", "gm");
@@ -38,6 +41,11 @@ public record SLstmCellGrad() implements Composed {
             out.get(i).require(arguments().get(8 + i), in[8 + i]);
         }
         return List.of(forward);
+    }
+
+    @Override
+    public List<Kernel> kernels() {
+        return KERNELS;
     }
 
     @Override
