@@ -100,7 +100,7 @@ public record DecayChunk(double scale) implements Composed {
     }
 
     double scaleFor(long keySize) {
-        return scale == 0 ? 1 / Math.sqrt(keySize) : scale;
+        return scale == 0 ? 1 / Math.sqrt(Math.max(1, keySize)) : scale;
     }
 
     @Override

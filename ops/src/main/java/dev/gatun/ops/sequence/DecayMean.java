@@ -108,7 +108,7 @@ public record DecayMean(Weights weights, double scale, double eps) implements Co
     }
 
     double scaleFor(long keySize) {
-        return scale == 0 ? 1 / Math.sqrt(keySize) : scale;
+        return scale == 0 ? 1 / Math.sqrt(Math.max(1, keySize)) : scale;
     }
 
     @Override
