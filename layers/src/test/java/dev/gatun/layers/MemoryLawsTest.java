@@ -33,7 +33,7 @@ class MemoryLawsTest extends SequenceLayerLaws {
                 new Kind("deep transformer", p -> MemoryLayer.of(p, WIDTH, 2, 1, new DotMemory.Config(Loss.DOT, 2))),
                 new Kind("dot", p -> MemoryLayer.of(p, WIDTH, 2, 0.1, DotMemory.Config.dot(2))),
                 new Kind("memory as a gate", p -> new MemoryAsGate(p, setup(Network.DEEP, Rule.GDM, Loss.SQUARED, 4, 1, 0).most(0.05),
-                        attention(), 5, 3)),
+                        attention(), 5, 3), false), // an attention with a prefix drops keys now and then
                 new Kind("memory as a layer", p -> new MemoryAsLayer(p, setup(Network.DEEP, Rule.MUON, Loss.SQUARED, 4, 2, 0).most(0.02),
                         attention(), 5, 3)));
     }

@@ -66,8 +66,6 @@ interface MatrixSteps {
     /** Vector API. Steps that are rounded once only; accumulators are operands of sums and not receivers. */
     final class Fast implements MatrixSteps {
 
-        static final MatrixSteps STEPS = new Fast();
-
         private static final VectorSpecies<Float> S = Lanes.F32;
         private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
         private static final int L = S.length();

@@ -25,16 +25,16 @@ final class MemoryChunkTiles {
 
     static List<Kernel> forward() {
         return List.of(
-                Kernel.vector(MemoryChunkTiles::items, (a, from, to) -> forward(a, from, to, MatrixSteps.Fast.STEPS))
-                        .costing(a -> nanos(a, 1)),
+                Kernel.vector(MemoryChunkTiles::items, (a, from, to) -> forward(a, from, to, MatrixForms.fast()))
+                        .costing(a -> nanos(a, 1)).when(MatrixForms::answers).warmsItself(),
                 Kernel.scalar(MemoryChunkTiles::items, (a, from, to) -> forward(a, from, to, MatrixSteps.PLAIN))
                         .costing(a -> nanos(a, 20)));
     }
 
     static List<Kernel> backward() {
         return List.of(
-                Kernel.vector(MemoryChunkTiles::items, (a, from, to) -> backward(a, from, to, MatrixSteps.Fast.STEPS))
-                        .costing(a -> nanos(a, 3)),
+                Kernel.vector(MemoryChunkTiles::items, (a, from, to) -> backward(a, from, to, MatrixForms.fast()))
+                        .costing(a -> nanos(a, 3)).when(MatrixForms::answers).warmsItself(),
                 Kernel.scalar(MemoryChunkTiles::items, (a, from, to) -> backward(a, from, to, MatrixSteps.PLAIN))
                         .costing(a -> nanos(a, 60)));
     }

@@ -19,16 +19,16 @@ final class NewtonSchulzMatrices {
 
     static List<Kernel> forward() {
         return List.of(
-                Kernel.vector(NewtonSchulzMatrices::items, (a, from, to) -> forward(a, from, to, MatrixSteps.Fast.STEPS))
-                        .costing(a -> nanos(a, 4, 2)),
+                Kernel.vector(NewtonSchulzMatrices::items, (a, from, to) -> forward(a, from, to, MatrixForms.fast()))
+                        .costing(a -> nanos(a, 4, 2)).when(MatrixForms::answers).warmsItself(),
                 Kernel.scalar(NewtonSchulzMatrices::items, (a, from, to) -> forward(a, from, to, MatrixSteps.PLAIN))
                         .costing(a -> 20 * nanos(a, 4, 2)));
     }
 
     static List<Kernel> gradient() {
         return List.of(
-                Kernel.vector(NewtonSchulzMatrices::items, (a, from, to) -> gradient(a, from, to, MatrixSteps.Fast.STEPS))
-                        .costing(a -> nanos(a, 10, 4)),
+                Kernel.vector(NewtonSchulzMatrices::items, (a, from, to) -> gradient(a, from, to, MatrixForms.fast()))
+                        .costing(a -> nanos(a, 10, 4)).when(MatrixForms::answers).warmsItself(),
                 Kernel.scalar(NewtonSchulzMatrices::items, (a, from, to) -> gradient(a, from, to, MatrixSteps.PLAIN))
                         .costing(a -> 20 * nanos(a, 10, 4)));
     }
