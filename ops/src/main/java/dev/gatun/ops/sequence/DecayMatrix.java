@@ -27,7 +27,8 @@ public record DecayMatrix() implements Op {
     private static final List<Kernel> KERNELS = List.of(
             Kernel.vector(DecayMatrix::matrices, (a, from, to) -> matricesF32(a, from, to, VectorRows.STEPS)),
             Kernel.scalar(DecayMatrix::matrices, (a, from, to) -> matricesF32(a, from, to, RowSteps.plain())),
-            Kernel.reference(a -> a.shape(0).elements(), DecayMatrix::rows));
+            Kernel.reference(a -> a.shape(0).elements(), DecayMatrix::rows),
+            ScansLaunch.DECAY_MATRIX);
 
     /** What is left at each time of what was written at each earlier one. */
     public static Tensor decayMatrix(Tensor logDecay) {

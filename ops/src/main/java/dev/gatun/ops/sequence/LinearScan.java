@@ -26,7 +26,8 @@ public record LinearScan(boolean reverse) implements Op {
     private static final List<Kernel> KERNELS = List.of(
             Kernel.vector(LinearScan::panels, (a, from, to) -> panelsF32(a, from, to, VectorRows.STEPS)),
             Kernel.scalar(LinearScan::panels, (a, from, to) -> panelsF32(a, from, to, RowSteps.plain())),
-            Kernel.reference(a -> a.shape(2).elements(), LinearScan::lines));
+            Kernel.reference(a -> a.shape(2).elements(), LinearScan::lines),
+            ScansLaunch.LINEAR_SCAN);
     private static final int PANEL = 256;
 
     /** All states [..., T, D] of the scan from the first step to the last. */
