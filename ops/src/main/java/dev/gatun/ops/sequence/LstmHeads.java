@@ -92,9 +92,10 @@ final class LstmHeads {
             return (batch * heads() + head) * bytes();
         }
 
-        /** R of the four gates as {@code [in, 4, out]}. */
+        /** R of the four gates as {@code [in, 4, out]}, and the bias {@code [4, out]} behind it. */
         void columns(MemorySegment s, long to) {
             for (int gate = 0; gate < 4; gate++) {
+                MemorySegment.copy(a.in(2), (gate * heads() + head) * bytes(), s, to + (4L * size + gate) * row, bytes());
                 for (int out = 0; out < size; out++) {
                     long from = ((gate * heads() + head) * size + out) * bytes();
                     for (int in = 0; in < size; in++) {
@@ -117,11 +118,9 @@ final class LstmHeads {
         void gates(MemorySegment s, long t, long h, long columns, long raw, long logF) {
             for (int gate = 0; gate < 4; gate++) {
                 MemorySegment.copy(a.in(0), wx(t, gate), s, raw + gate * row, bytes());
-                for (int i = 0; i < size; i++) {
-                    long at = raw + gate * row + i * 4L;
-                    s.set(F, at, s.get(F, at) + a.in(2).get(F, (gate * heads() + head) * bytes() + i * 4L));
-                }
             }
+            // The bias lies behind R, which it is one more row of.
+            steps.add(s, columns + 4L * size * row, raw, 4 * n);
             steps.product(s, h, columns, raw, size, 4 * n);
             steps.logSigmoid(s, raw + row, logF, n);
             steps.tanh(s, raw + 2 * row, raw + 2 * row, n);
@@ -139,8 +138,8 @@ final class LstmHeads {
             long state = 6 * row;
             long after = 9 * row;
             long columns = 15 * row;
-            MemorySegment s = a.scratch(columns + 4L * x.size * row);
-            s.asSlice(0, columns + 4L * x.size * row).fill((byte) 0);
+            MemorySegment s = a.scratch(columns + 4L * (x.size + 1) * row);
+            s.asSlice(0, columns + 4L * (x.size + 1) * row).fill((byte) 0);
             x.columns(s, columns);
             MemorySegment.copy(a.in(3), x.state(), s, h, x.bytes());
             for (int part = C; part <= M; part++) {
@@ -187,7 +186,7 @@ final class LstmHeads {
         long sums = g + row;
         long dbias = sums + 3 * row;
         long columns = dbias + 4 * row;
-        long matrix = columns + 4L * x.size * row;
+        long matrix = columns + 4L * (x.size + 1) * row;
         long dmatrix = matrix + 4L * n * row;
         long borders = dmatrix + 4L * n * row;
         long end = borders + (chunks + 1) * 3 * row;
@@ -220,9 +219,8 @@ final class LstmHeads {
             }
             for (int t = count - 1; t >= 0; t--) {
                 long step = chunk * CHUNK + t;
-                for (int i = 0; i < x.size; i++) {
-                    s.set(F, g + i * 4L, s.get(F, g + i * 4L) + a.in(8).get(F, x.y(step) + i * 4L));
-                }
+                MemorySegment.copy(a.in(8), x.y(step), s, logF, x.bytes());
+                steps.add(s, logF, g, n);
                 long raw = raws + 4L * t * row;
                 long dr = drs + 4L * t * row;
                 steps.slopes(s, g, states + 6L * t * row, states + 6L * (t + 1) * row, raw + 2 * row, raw + 3 * row, sigmoids + t * row, sums, dr, n);
@@ -231,9 +229,7 @@ final class LstmHeads {
                 for (int gate = 0; gate < 4; gate++) {
                     MemorySegment.copy(s, dr + gate * row, a.out(0), x.wx(step, gate), x.bytes());
                 }
-                for (int i = 0; i < 4 * n; i++) {
-                    s.set(F, dbias + i * 4L, s.get(F, dbias + i * 4L) + s.get(F, dr + i * 4L));
-                }
+                steps.add(s, dr, dbias, 4 * n);
             }
             steps.outer(s, drs, hs, dmatrix, count, 4 * n, n);
         }
@@ -326,6 +322,7 @@ final class LstmHeads {
             steps.product(s, 0, matrix, row, n - 1, n / 4);
             steps.outer(s, 0, 8 * row, matrix, 8, n, n);
             steps.outer(s, 0, 8 * row, matrix, 8, n, n / 4);
+            steps.add(s, 0, 5 * row, n);
             steps.logSigmoid(s, row, 5 * row, n);
             steps.tanh(s, row, 6 * row, n);
             steps.sigmoid(s, row, 7 * row, n);

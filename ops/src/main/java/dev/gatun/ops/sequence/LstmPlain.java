@@ -40,6 +40,13 @@ final class LstmPlain implements LstmSteps {
     }
 
     @Override
+    public void add(MemorySegment s, long x, long y, int n) {
+        for (int i = 0; i < n; i++) {
+            s.set(F, y + i * 4L, s.get(F, y + i * 4L) + s.get(F, x + i * 4L));
+        }
+    }
+
+    @Override
     public void sigmoid(MemorySegment s, long x, long y, int n) {
         for (int i = 0; i < n; i++) {
             float v = s.get(F, x + i * 4L);

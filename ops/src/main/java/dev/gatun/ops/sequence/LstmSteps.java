@@ -26,6 +26,9 @@ interface LstmSteps {
     /** {@code m[j, i] += sum over t < times of x[t, j] y[t, i]}; rows of x are {@code rows} numbers, those of y and m n. */
     void outer(MemorySegment s, long x, long y, long m, int times, int rows, int n);
 
+    /** {@code y += x}. */
+    void add(MemorySegment s, long x, long y, int n);
+
     /** {@code y = σ(x)}. */
     void sigmoid(MemorySegment s, long x, long y, int n);
 
@@ -158,6 +161,14 @@ interface LstmSteps {
                     }
                     a.intoMemorySegment(s, m + j * row + i * 4L, NATIVE);
                 }
+            }
+        }
+
+        @Override
+        public void add(MemorySegment s, long x, long y, int n) {
+            for (int i = 0; i < n; i += L) {
+                FloatVector.fromMemorySegment(S, s, x + i * 4L, NATIVE).add(FloatVector.fromMemorySegment(S, s, y + i * 4L, NATIVE))
+                        .intoMemorySegment(s, y + i * 4L, NATIVE);
             }
         }
 
