@@ -156,6 +156,15 @@ public final class Scope implements AutoCloseable {
         return t;
     }
 
+    /** Moves a tensor of an enclosing scope, or of none, in here, so that it ends with this scope: the way back from {@link #keep}. */
+    public Tensor take(Tensor t) {
+        Storage storage = t.storage();
+        if (storage != null && (storage.owner() == null || isInside(storage.owner()))) {
+            storage.ownedBy(this);
+        }
+        return t;
+    }
+
     private boolean isInside(Scope outer) {
         Scope scope = parent;
         for (; scope != null && scope != outer; scope = scope.parent) { }

@@ -18,7 +18,7 @@ final class Storage {
     private final Pool pool;
     private Scope owner;
     private volatile String closedScope;
-    private boolean cleaned;
+    private Cleaner.Cleanable net; // what hands the block back when nobody holds this any more
 
     private Storage(MemorySegment segment, Block block, Pool pool) {
         this.segment = segment;
@@ -72,11 +72,10 @@ final class Storage {
         owner = scope;
         if (scope != null) {
             scope.add(this);
-        } else if (!cleaned) {
-            cleaned = true;
+        } else if (net == null) {
             Block returned = block;
             Pool home = pool;
-            CLEANER.register(this, () -> home.give(returned));
+            net = CLEANER.register(this, () -> home.give(returned));
         }
     }
 
@@ -84,7 +83,11 @@ final class Storage {
     void close(String scopeName) {
         if (closedScope == null) {
             closedScope = scopeName;
-            pool.give(block);
+            if (net == null) {
+                pool.give(block);
+            } else {
+                net.clean();
+            }
         }
     }
 }

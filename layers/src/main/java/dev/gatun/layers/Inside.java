@@ -20,7 +20,7 @@ public final class Inside {
     }
 
     /** The same tensor, shown to the listener if there is one. */
-    static Tensor named(String name, Tensor x) {
+    public static Tensor named(String name, Tensor x) {
         if (LISTENER.isBound()) {
             LISTENER.get().accept(name, x);
         }
@@ -28,7 +28,7 @@ public final class Inside {
     }
 
     /** As {@link #named(String, Tensor)}, for what only a listener needs. */
-    static void named(String name, Supplier<Tensor> x) {
+    public static void named(String name, Supplier<Tensor> x) {
         if (LISTENER.isBound()) {
             LISTENER.get().accept(name, x.get());
         }

@@ -1,6 +1,7 @@
 package dev.gatun.layers.memory;
 
 import static dev.gatun.ops.sequence.MemoryChunk.memoryChunk;
+import static dev.gatun.layers.Inside.named;
 import static dev.gatun.ops.sequence.NewtonSchulz.newtonSchulz;
 
 import dev.gatun.autograd.Checkpoint;
@@ -270,6 +271,7 @@ public final class FastMemory implements Memory<FastMemory.State> {
     /** The definition, for a single token. */
     private Written step(Piece p) {
         Tokens x = p.tokens;
+        named("surprise M(k) - v at the anchor", () -> config.network.read(lifted(x.k()), x.k(), norm(), Network.fixed(p.at())).sub(x.v()));
         List<Network.Slope> slopes = slopes(p);
         Tensor band = band(p);
         List<Tensor> weights = new ArrayList<>();

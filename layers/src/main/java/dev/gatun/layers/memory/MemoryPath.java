@@ -1,5 +1,6 @@
 package dev.gatun.layers.memory;
 
+import static dev.gatun.layers.Inside.named;
 import static dev.gatun.ops.Activations.silu;
 import static dev.gatun.ops.Norms.l2Norm;
 import static dev.gatun.ops.sequence.CausalConv.causalConv;
@@ -143,6 +144,14 @@ public final class MemoryPath<S> implements SequenceLayer<MemoryPath.State<S>> {
                 // 1 - σ(z) is σ(-z), but written so that a gate of 1 forgets nothing at all
                 forget.forward(x).neg().add(1), momentum == null ? null : momentum.forward(x), rate.forward(x).mul(most),
                 counts == null ? null : counts.reshape(x.dim(0), heads, counts.dim(1) / heads, x.dim(1)).swap(2, 3));
+        named("retain, what the memory keeps", tokens.retain());
+        if (momentum != null) {
+            named("momentum, what past surprise goes on", tokens.momentum());
+        }
+        named("rate, how much is written", tokens.rate());
+        if (counts != null) {
+            named("gamma, how each last token counts", tokens.gamma());
+        }
         Step<S> found = memory.forward(tokens, past.memory, form);
         Tensor y = found.y().swap(1, 2).reshape(x.shape());
         return new Step<>(y, new State<>(q.state(), k.state(), v.state(), found.state()));

@@ -8,7 +8,12 @@ import dev.gatun.engine.Tensor;
 import dev.gatun.layers.Form;
 import dev.gatun.layers.States;
 import dev.gatun.layers.Step;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Set;
 
 /**
  * Continues a text token by token: reads what is given, then draws one token after another from the
@@ -28,6 +33,7 @@ public final class Writer {
     private final double temperature;
     private final int topK;
     private LanguageModel.State state;
+    private List<Tensor> mine = List.of(); // what of the state was made here, and not by the model
     private double[] scores;
     private long written;
 
@@ -58,10 +64,27 @@ public final class Writer {
             try (Scope scope = Scope.open("reading", device)) {
                 Step<LanguageModel.State> step = model.forward(Tensor.of(Shape.of(1, ids.length), ids).to(device), state, Form.PARALLEL);
                 scores = step.y().slice(1, ids.length - 1, ids.length).toDoubles();
-                state = States.map(step.state(), scope::keep);
+                keep(step.state(), scope);
             }
         }
         return this;
+    }
+
+    /** Keeps a state, and lets go of what only the one before it held: a state that does not grow then takes no more memory. */
+    private void keep(LanguageModel.State next, Scope scope) {
+        List<Tensor> parts = States.tensors(next);
+        Set<Object> needed = Collections.newSetFromMap(new IdentityHashMap<>());
+        parts.forEach(part -> needed.add(part.memory()));
+        List<Tensor> held = new ArrayList<>(parts.stream().filter(scope::owns).toList());
+        for (Tensor part : mine) {
+            if (needed.contains(part.memory())) {
+                held.add(part);
+            } else {
+                scope.take(part);
+            }
+        }
+        state = States.map(next, scope::keep);
+        mine = held;
     }
 
     /** Writes the next token. */

@@ -6,11 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.gatun.engine.Backend;
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Key;
 import dev.gatun.engine.Scope;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Tensor;
+import dev.gatun.engine.memory.HostPool;
 import dev.gatun.layers.Params;
 import java.util.Arrays;
 import java.util.stream.LongStream;
@@ -76,5 +78,19 @@ class WriterTest {
     void an_empty_text_has_no_continuation() {
         var e = assertThrows(IllegalStateException.class, () -> new Writer(model, Key.of(1), 1, 0).write());
         assertEquals("writer: nothing was read, so there is nothing to continue", e.getMessage());
+    }
+
+    /** A plain loop: what is brought up to speed in the background takes memory for a moment. */
+    @Test
+    void a_state_that_does_not_grow_takes_memory_that_does_not() {
+        LanguageModel constant = new LanguageModel(Params.fresh(Key.of(2), DType.F32),
+                new LanguageModel.Config("mamba,gated-deltanet,titans", 31, 16, 3, 4, 4, 24, 12, true, 10_000, 0, false));
+        try (Backend.Narrowed plain = Backend.only(Backend.SCALAR, Backend.REFERENCE)) {
+            Writer writer = new Writer(constant, Key.of(1), 1, 10).read(3, 1);
+            text(writer, 40); // past the chunk of a memory
+            long before = HostPool.shared().liveBytes();
+            text(writer, 160);
+            assertTrue(HostPool.shared().liveBytes() <= before, HostPool.shared().liveBytes() + " bytes after " + before);
+        }
     }
 }
