@@ -61,7 +61,9 @@ public record DecayChunk(double scale) implements Composed {
     }
 
     private static void forward(Args a, long from, long to, DecayForms forms) {
-        if (a.shape(3).rank() == 3) {
+        if (a.shape(2).dim(2) == 1) {
+            DecayStep.chunk(a, from, to, forms);
+        } else if (a.shape(3).rank() == 3) {
             DecayTiles.forward(a, from, to, forms);
         } else {
             ChannelTiles.forward(a, from, to, forms);

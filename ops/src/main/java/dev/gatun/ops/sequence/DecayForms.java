@@ -73,6 +73,7 @@ record DecayForms(AttentionSteps products, DecaySteps steps, ChannelSteps channe
             steps.weights(s, rows, rows + ROW * 2, rows + ROW * 4, n, tile);
             steps.weigh(s, 0, rows, tile, n);
             steps.crossing(s, tile, other, rows, n, rows + ROW * 20);
+            steps.advance(s, s, 0, s, tile, rows, rows + ROW, rows + ROW * 2, rows + ROW * 3, rows + ROW * 22, SIDE, SIDE);
             steps.sums(s, tile, n, rows + ROW * 6);
             steps.exp(s, rows + ROW * 8, n);
             steps.dots(s, 0, other, ROW, n, SIDE, rows + ROW * 10);

@@ -69,13 +69,21 @@ public record DecayMean(Weights weights, double scale, double eps) implements Co
             fast().when(a -> usual(a) && DecayForms.answers()), plain().when(DecayMean::usual));
 
     private static Kernel fast() {
-        return Kernel.vector(DecayTiles::items, (a, from, to) -> MeanTiles.forward(a, from, to, DecayForms.WARM.fast()))
+        return Kernel.vector(DecayTiles::items, (a, from, to) -> forward(a, from, to, DecayForms.WARM.fast()))
                 .costing(a -> DecayTiles.nanos(a, 12_000)).warmsItself();
     }
 
     private static Kernel plain() {
-        return Kernel.scalar(DecayTiles::items, (a, from, to) -> MeanTiles.forward(a, from, to, DecayForms.PLAIN))
+        return Kernel.scalar(DecayTiles::items, (a, from, to) -> forward(a, from, to, DecayForms.PLAIN))
                 .costing(a -> DecayTiles.nanos(a, 12_000));
+    }
+
+    private static void forward(Args a, long from, long to, DecayForms forms) {
+        if (a.shape(2).dim(2) == 1) {
+            DecayStep.mean(a, from, to, forms);
+        } else {
+            MeanTiles.forward(a, from, to, forms);
+        }
     }
 
     private static boolean usual(Args a) {

@@ -123,6 +123,25 @@ final class DecayPlain implements DecaySteps {
         }
     }
 
+    @Override
+    public void advance(MemorySegment s, MemorySegment in, long inAt, MemorySegment out, long outAt, long keep, long write, long read, long v, long y,
+            int rows, int width) {
+        for (int d = 0; d < width; d++) {
+            s.set(F, y + d * 4L, 0);
+        }
+        for (int r = 0; r < rows; r++) {
+            float kept = s.get(F, keep + r * 4L);
+            float written = s.get(F, write + r * 4L);
+            float asked = s.get(F, read + r * 4L);
+            for (int d = 0; d < width; d++) {
+                long at = ((long) r * width + d) * 4;
+                float next = kept * in.get(F, inAt + at) + written * s.get(F, v + d * 4L);
+                out.set(F, outAt + at, next);
+                s.set(F, y + d * 4L, s.get(F, y + d * 4L) + asked * next);
+            }
+        }
+    }
+
     private static long column(int d) {
         return d / SIDE * BLOCK + d % SIDE * 4L;
     }

@@ -54,6 +54,13 @@ interface DecaySteps {
     /** {@code to += sum over r of weight[r] x[r]}, rows in blocks. */
     void gather(MemorySegment s, long x, long weight, int rows, int width, long to);
 
+    /**
+     * One step of a state {@code [rows, width]} that lies without gaps: {@code out[r] = keep[r] in[r] + write[r] v} and
+     * {@code y = sum over r of read[r] out[r]}; all but the state in scratch.
+     */
+    void advance(MemorySegment s, MemorySegment in, long inAt, MemorySegment out, long outAt, long keep, long write, long read, long v, long y,
+            int rows, int width);
+
     /** Vector API; the same rules as in {@link AttentionSteps.Fast}. */
     final class Fast implements DecaySteps {
         private static final VectorSpecies<Float> S = Lanes.F32;
@@ -255,6 +262,37 @@ interface DecaySteps {
                             .fma(FloatVector.fromMemorySegment(S, s, x + column + r * ROW, NATIVE), sum);
                 }
                 sum.intoMemorySegment(s, to + column, NATIVE);
+            }
+        }
+
+        @Override
+        public void advance(MemorySegment s, MemorySegment in, long inAt, MemorySegment out, long outAt, long keep, long write, long read, long v,
+                long y, int rows, int width) {
+            long rowBytes = width * 4L;
+            int full = S.loopBound(width);
+            for (int d = 0; d < full; d += L) {
+                FloatVector value = FloatVector.fromMemorySegment(S, s, v + d * 4L, NATIVE);
+                FloatVector sum = FloatVector.zero(S);
+                for (int r = 0; r < rows; r++) {
+                    long at = r * rowBytes + d * 4L;
+                    FloatVector kept = FloatVector.broadcast(S, s.get(AttentionSteps.F, keep + r * 4L))
+                            .mul(FloatVector.fromMemorySegment(S, in, inAt + at, NATIVE));
+                    FloatVector next = FloatVector.broadcast(S, s.get(AttentionSteps.F, write + r * 4L)).fma(value, kept);
+                    next.intoMemorySegment(out, outAt + at, NATIVE);
+                    sum = FloatVector.broadcast(S, s.get(AttentionSteps.F, read + r * 4L)).fma(next, sum);
+                }
+                sum.intoMemorySegment(s, y + d * 4L, NATIVE);
+            }
+            for (int d = full; d < width; d++) {
+                float sum = 0;
+                for (int r = 0; r < rows; r++) {
+                    long at = r * rowBytes + d * 4L;
+                    float next = s.get(AttentionSteps.F, keep + r * 4L) * in.get(AttentionSteps.F, inAt + at)
+                            + s.get(AttentionSteps.F, write + r * 4L) * s.get(AttentionSteps.F, v + d * 4L);
+                    out.set(AttentionSteps.F, outAt + at, next);
+                    sum += s.get(AttentionSteps.F, read + r * 4L) * next;
+                }
+                s.set(AttentionSteps.F, y + d * 4L, sum);
             }
         }
     }
