@@ -50,14 +50,14 @@ final class GoldenModels {
 
     private static Map<String, Known> mixers() {
         Map<String, Known> mixers = new HashMap<>();
-        mixers.put("attention", new Known(c -> (p, m) -> new SoftmaxAttention(p, SoftmaxAttention.Config.of(m.width(), m.heads())
+        mixers.put("attention", new Known(c -> (p, m, block) -> new SoftmaxAttention(p, SoftmaxAttention.Config.of(m.width(), m.heads())
                 .kvHeads(m.heads() / 2).rope(c.number("base", 10_000), m.width() / m.heads())), GoldenAttention.NAMES));
-        mixers.put("mamba", new Known(c -> (p, m) -> new Mamba(p, GoldenMamba.config(c, m.width())), GoldenMamba.NAMES));
-        mixers.put("linear_attention", new Known(c -> (p, m) -> new LinearAttention(p, LinearAttention.Config.of(m.width(), m.heads())),
+        mixers.put("mamba", new Known(c -> (p, m, block) -> new Mamba(p, GoldenMamba.config(c, m.width())), GoldenMamba.NAMES));
+        mixers.put("linear_attention", new Known(c -> (p, m, block) -> new LinearAttention(p, LinearAttention.Config.of(m.width(), m.heads())),
                 GoldenLinear.NAMES));
-        mixers.put("mlstm", new Known(c -> (p, m) -> new MLstm(p, MLstm.Config.of(m.width(), m.heads())), GoldenMLstm.LAYER));
-        mixers.put("titans", new Known(c -> (p, m) -> MemoryLayer.of(p, GoldenTitans.setup(c).taps(4)), GoldenTitans.NAMES));
-        mixers.put("atlas", new Known(c -> (p, m) -> MemoryLayer.of(p, GoldenAtlas.modelSetup(c)), GoldenTitans.NAMES));
+        mixers.put("mlstm", new Known(c -> (p, m, block) -> new MLstm(p, MLstm.Config.of(m.width(), m.heads())), GoldenMLstm.LAYER));
+        mixers.put("titans", new Known(c -> (p, m, block) -> MemoryLayer.of(p, GoldenTitans.setup(c).taps(4)), GoldenTitans.NAMES));
+        mixers.put("atlas", new Known(c -> (p, m, block) -> MemoryLayer.of(p, GoldenAtlas.modelSetup(c)), GoldenTitans.NAMES));
         return mixers;
     }
 

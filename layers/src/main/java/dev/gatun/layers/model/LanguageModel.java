@@ -55,10 +55,10 @@ public final class LanguageModel {
     /** Parameters of a model lie below this name in a file. */
     static final String BELOW = "model";
 
-    /** Makes the mixer of a block. */
+    /** Makes the mixer of a block, the first of which is 0. */
     @FunctionalInterface
     public interface Mixer {
-        SequenceLayer<?> make(Params p, Config config);
+        SequenceLayer<?> make(Params p, Config config, long block);
     }
 
     private static final Map<String, Mixer> MIXERS = mixers();
@@ -66,27 +66,27 @@ public final class LanguageModel {
     /** Mixers by name; a further layer is one line here. What a configuration does not say, the layer's own defaults do. */
     private static Map<String, Mixer> mixers() {
         Map<String, Mixer> mixers = new TreeMap<>();
-        mixers.put("attention", (p, c) -> new SoftmaxAttention(p, c.attention()));
-        mixers.put("mamba", (p, c) -> new Mamba(p, Mamba.Config.of(c.width).depth(c.depth)));
-        mixers.put("deltanet", (p, c) -> new DeltaNet(p, DeltaNet.Config.of(c.width, c.heads)));
-        mixers.put("gated-deltanet", (p, c) -> new DeltaNet(p, DeltaNet.Config.gated(c.width, c.heads)));
-        mixers.put("slstm", (p, c) -> new SLstm(p, SLstm.Config.of(c.width, c.heads)));
-        mixers.put("gla", (p, c) -> new GatedLinearAttention(p, GatedLinearAttention.Config.of(c.width, c.heads)));
-        mixers.put("linear-attention", (p, c) -> new LinearAttention(p, LinearAttention.Config.of(c.width, c.heads)));
-        mixers.put("mamba2", (p, c) -> new Mamba2(p, Mamba2.Config.of(c.width, c.heads)));
-        mixers.put("mlstm", (p, c) -> new MLstm(p, MLstm.Config.of(c.width, c.heads)));
-        mixers.put("mlstm-v1", (p, c) -> new MLstmBlock(p, MLstmBlock.Config.of(c.width, c.heads).depth(c.depth)));
-        mixers.put("retention", (p, c) -> new Retention(p, Retention.Config.of(c.width, c.heads)));
-        mixers.put("titans", (p, c) -> MemoryLayer.of(p, Setup.titans(c.width, c.heads)));
-        mixers.put("titans-mag", (p, c) -> new MemoryAsGate(p, Setup.titans(c.width, c.heads), c.attention(), 64, 4));
-        mixers.put("titans-mal", (p, c) -> new MemoryAsLayer(p, Setup.titans(c.width, c.heads), c.attention(), 64, 4));
-        mixers.put("omeganet", (p, c) -> MemoryLayer.of(p, Setup.omegaNet(c.width, c.heads)));
-        mixers.put("atlas", (p, c) -> MemoryLayer.of(p, Setup.atlas(c.width, c.heads)));
-        mixers.put("atlas++", (p, c) -> MemoryLayer.of(p, Setup.atlasGated(c.width, c.heads)));
-        mixers.put("atlas-mag", (p, c) -> new MemoryAsGate(p, Setup.atlas(c.width, c.heads), c.attention(), 64, 4));
-        mixers.put("atlas-mal", (p, c) -> new MemoryAsLayer(p, Setup.atlas(c.width, c.heads), c.attention(), 64, 4));
-        mixers.put("dla", (p, c) -> MemoryLayer.of(p, Setup.deepLinear(c.width, c.heads)));
-        mixers.put("swla", (p, c) -> MemoryLayer.of(p, Setup.windowedLinear(c.width, c.heads)));
+        mixers.put("attention", (p, c, i) -> new SoftmaxAttention(p, c.attention()));
+        mixers.put("mamba", (p, c, i) -> new Mamba(p, Mamba.Config.of(c.width).depth(c.depth)));
+        mixers.put("deltanet", (p, c, i) -> new DeltaNet(p, DeltaNet.Config.of(c.width, c.heads)));
+        mixers.put("gated-deltanet", (p, c, i) -> new DeltaNet(p, DeltaNet.Config.gated(c.width, c.heads)));
+        mixers.put("slstm", (p, c, i) -> new SLstm(p, SLstm.Config.of(c.width, c.heads).layer(i, c.depth)));
+        mixers.put("gla", (p, c, i) -> new GatedLinearAttention(p, GatedLinearAttention.Config.of(c.width, c.heads)));
+        mixers.put("linear-attention", (p, c, i) -> new LinearAttention(p, LinearAttention.Config.of(c.width, c.heads)));
+        mixers.put("mamba2", (p, c, i) -> new Mamba2(p, Mamba2.Config.of(c.width, c.heads)));
+        mixers.put("mlstm", (p, c, i) -> new MLstm(p, MLstm.Config.of(c.width, c.heads)));
+        mixers.put("mlstm-v1", (p, c, i) -> new MLstmBlock(p, MLstmBlock.Config.of(c.width, c.heads).depth(c.depth)));
+        mixers.put("retention", (p, c, i) -> new Retention(p, Retention.Config.of(c.width, c.heads)));
+        mixers.put("titans", (p, c, i) -> MemoryLayer.of(p, Setup.titans(c.width, c.heads)));
+        mixers.put("titans-mag", (p, c, i) -> new MemoryAsGate(p, Setup.titans(c.width, c.heads), c.attention(), 64, 4));
+        mixers.put("titans-mal", (p, c, i) -> new MemoryAsLayer(p, Setup.titans(c.width, c.heads), c.attention(), 64, 4));
+        mixers.put("omeganet", (p, c, i) -> MemoryLayer.of(p, Setup.omegaNet(c.width, c.heads)));
+        mixers.put("atlas", (p, c, i) -> MemoryLayer.of(p, Setup.atlas(c.width, c.heads)));
+        mixers.put("atlas++", (p, c, i) -> MemoryLayer.of(p, Setup.atlasGated(c.width, c.heads)));
+        mixers.put("atlas-mag", (p, c, i) -> new MemoryAsGate(p, Setup.atlas(c.width, c.heads), c.attention(), 64, 4));
+        mixers.put("atlas-mal", (p, c, i) -> new MemoryAsLayer(p, Setup.atlas(c.width, c.heads), c.attention(), 64, 4));
+        mixers.put("dla", (p, c, i) -> MemoryLayer.of(p, Setup.deepLinear(c.width, c.heads)));
+        mixers.put("swla", (p, c, i) -> MemoryLayer.of(p, Setup.windowedLinear(c.width, c.heads)));
         return mixers;
     }
 
@@ -171,7 +171,7 @@ public final class LanguageModel {
             Params block = p.at("blocks").at(i);
             blocks.add(new Block(
                     new RmsNorm(block.at("mixer_norm"), config.width),
-                    pattern.get((int) (i % pattern.size())).make(block.at("mixer"), config),
+                    pattern.get((int) (i % pattern.size())).make(block.at("mixer"), config, i),
                     new RmsNorm(block.at("ffn_norm"), config.width),
                     new SwiGlu(block.at("ffn"), config.width, config.hidden)));
         }
@@ -194,7 +194,7 @@ public final class LanguageModel {
 
     /** The mixer of the first block of such a model, by itself. */
     public static SequenceLayer<?> layer(Params p, Config config) {
-        return pattern(config.layer).getFirst().make(p, config);
+        return pattern(config.layer).getFirst().make(p, config, 0);
     }
 
     /** Names that {@link Config#layer} is made of. */
