@@ -131,7 +131,7 @@ public final class Retention implements SequenceLayer<Retention.State> {
     /** Retention itself, of q and k {@code [B, H, T, K]} and v {@code [B, H, T, V]} after a past, with rates {@code logGamma [H]}. */
     public static Step<State> retain(Tensor q, Tensor k, Tensor v, Tensor logGamma, State past, long chunk, Form form) {
         return Pieces.over(q.dim(2), chunk, form, 2, past, (from, to, before) -> {
-            Tensor decay = logGamma.reshape(1, q.dim(1), 1).expand(Shape.of(q.dim(0), q.dim(1), to - from));
+            Tensor decay = logGamma.to(q.device()).reshape(1, q.dim(1), 1).expand(Shape.of(q.dim(0), q.dim(1), to - from));
             DecayChunk.Result r = decayChunk(part(q, 2, from, to), part(k, 2, from, to), part(v, 2, from, to), decay, before.sums, null, 0);
             return new Step<>(r.y(), new State(r.state(), before.position + to - from));
         });

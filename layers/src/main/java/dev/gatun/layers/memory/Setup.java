@@ -14,14 +14,17 @@ import dev.gatun.layers.Params;
  */
 public record Setup(long width, long heads, long taps, double most, boolean weighed, FastMemory.Config memory) {
 
-    /** Titans: two layers with four times as many hidden features, chunks of 16, a rate up to 1. */
+    /**
+     * Titans: two layers with four times as many hidden features, chunks of 16, a rate up to 0.1. All tokens of a chunk step from the same
+     * weights, and with a momentum of 0.7 their steps add up: at a rate up to 1 the weights grow without end when keys are alike.
+     */
     public static Setup titans(long width, long heads) {
-        return new Setup(width, heads, MemoryLayer.TAPS, 1, false, FastMemory.Config.titans(Network.DEEP, hidden(width, heads), 16));
+        return new Setup(width, heads, MemoryLayer.TAPS, 0.1, false, FastMemory.Config.titans(Network.DEEP, hidden(width, heads), 16));
     }
 
-    /** OmegaNet: plain gradient steps over a window of 8. */
+    /** OmegaNet: plain gradient steps over a window of 8, a rate up to 0.05: each token is counted by eight steps. */
     public static Setup omegaNet(long width, long heads) {
-        return new Setup(width, heads, MemoryLayer.TAPS, 1, true,
+        return new Setup(width, heads, MemoryLayer.TAPS, 0.05, true,
                 new FastMemory.Config(Network.DEEP, hidden(width, heads), Rule.GD, Loss.SQUARED, 16, 8, 0));
     }
 
@@ -37,13 +40,13 @@ public record Setup(long width, long heads, long taps, double most, boolean weig
 
     /** Deep linear attention: two layers, the loss of linear attention. */
     public static Setup deepLinear(long width, long heads) {
-        return new Setup(width, heads, MemoryLayer.TAPS, 1, true,
+        return new Setup(width, heads, MemoryLayer.TAPS, 0.1, true,
                 new FastMemory.Config(Network.mlp(2), hidden(width, heads), Rule.GD, Loss.DOT, 16, 1, 0));
     }
 
     /** Sliding-window linear attention: a linear memory and the loss of linear attention over a window of 8. */
     public static Setup windowedLinear(long width, long heads) {
-        return new Setup(width, heads, MemoryLayer.TAPS, 1, true, new FastMemory.Config(Network.LINEAR, 1, Rule.GD, Loss.DOT, 16, 8, 0));
+        return new Setup(width, heads, MemoryLayer.TAPS, 0.1, true, new FastMemory.Config(Network.LINEAR, 1, Rule.GD, Loss.DOT, 16, 8, 0));
     }
 
     private static long hidden(long width, long heads) {

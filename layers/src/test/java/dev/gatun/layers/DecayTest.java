@@ -1,4 +1,4 @@
-package dev.gatun.ops.sequence;
+package dev.gatun.layers;
 
 import static dev.gatun.autograd.Autograd.grad;
 import static dev.gatun.ops.Random.normal;
@@ -14,6 +14,8 @@ import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
 import dev.gatun.engine.Tensor;
 import dev.gatun.engine.memory.HostPool;
+import dev.gatun.ops.sequence.DecayChunk;
+import dev.gatun.ops.sequence.DecayMean;
 import dev.gatun.ops.sequence.DecayMean.Weights;
 import java.util.ArrayList;
 import java.util.List;
