@@ -16,6 +16,7 @@ import dev.gatun.engine.Tensor;
 import dev.gatun.engine.memory.HostPool;
 import dev.gatun.ops.sequence.DecayChunk;
 import dev.gatun.ops.sequence.DecayMean;
+import dev.gatun.ops.sequence.DecayMeanGrad;
 import dev.gatun.ops.sequence.DecayMean.Weights;
 import java.util.ArrayList;
 import java.util.List;
