@@ -18,7 +18,8 @@ class Mamba2Test extends SequenceLayerLaws {
         Config plain = Config.of(WIDTH, 4).sizes(4, 3);
         return List.of(
                 new Kind("plain", p -> new Mamba2(p, plain)),
-                new Kind("groups, limits, chunks of 11", p -> new Mamba2(p, plain.groups(2).normGroups(2).steps(0.01, 5).chunk(11))),
+                // Limits out of reach: at a limit there is no slope to take differences of. Golden vectors have steps that meet theirs.
+                new Kind("groups, limits, chunks of 11", p -> new Mamba2(p, plain.groups(2).normGroups(2).steps(1e-6, 50).chunk(11))),
                 new Kind("one tap", p -> new Mamba2(p, plain.taps(1))));
     }
 

@@ -19,7 +19,7 @@ import java.util.List;
  */
 final class DeltaTokens {
 
-    private static final Warmup<DeltaSteps> WARM = Warmup.of("deltaRule", DeltaPlain.STEPS, DeltaSteps.Fast::new, DeltaTokens::exercise);
+    private static final Warmup<DeltaSteps> WARM = Warmup.of("deltaRule", DeltaPlain.STEPS, () -> new DeltaSteps.Fast(), DeltaTokens::exercise);
 
     private DeltaTokens() {}
 

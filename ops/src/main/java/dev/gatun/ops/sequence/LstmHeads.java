@@ -22,7 +22,7 @@ final class LstmHeads {
 
     private static final int CHUNK = 32;
 
-    private static final Warmup<LstmSteps> WARM = Warmup.of("sLstmCell", LstmPlain.STEPS, LstmSteps.Fast::new, LstmHeads::exercise);
+    private static final Warmup<LstmSteps> WARM = Warmup.of("sLstmCell", LstmPlain.STEPS, () -> new LstmSteps.Fast(), LstmHeads::exercise);
 
     private LstmHeads() {}
 

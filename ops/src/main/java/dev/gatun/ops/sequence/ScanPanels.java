@@ -28,7 +28,7 @@ import java.util.function.Supplier;
 final class ScanPanels {
 
     private static final Warmup<ScanSteps> WARM =
-            Warmup.of("selectiveScan", ScanPlain.STEPS, ScanSteps.Fast::new, ScanPanels::exercise);
+            Warmup.of("selectiveScan", ScanPlain.STEPS, () -> new ScanSteps.Fast(), ScanPanels::exercise);
 
     /** Up to so many steps, states are taken as they lie instead of being turned into panels. */
     private static final long FEW = 4;
