@@ -6,7 +6,6 @@ import static dev.gatun.ops.sequence.DecaySteps.SIDE;
 
 import dev.gatun.engine.Backend;
 import dev.gatun.engine.Warmup;
-import dev.gatun.engine.lanes.Lanes;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
@@ -30,9 +29,8 @@ record DecayForms(AttentionSteps products, DecaySteps steps, ChannelSteps channe
         return WARM.ready() || !Backend.SCALAR.on();
     }
 
-    /** With vectors of four lanes the vector steps give wrong sums, for a reason not yet found: plain forms answer there. */
     private static DecayForms fast() {
-        return Lanes.F32.length() < 8 ? PLAIN : new DecayForms(AttentionForms.fast(), (DecaySteps) made("DecaySteps$Fast.class"), (ChannelSteps) made("ChannelSteps$Fast.class"));
+        return new DecayForms(AttentionForms.fast(), (DecaySteps) made("DecaySteps$Fast.class"), (ChannelSteps) made("ChannelSteps$Fast.class"));
     }
 
     /** A vector form as a class of its own each time: to the compiler a new class is a new start. */

@@ -93,6 +93,14 @@ interface DecaySteps {
             return VectorShuffle.fromOp(S, i -> (i + lanes) % L);
         }
 
+        /**
+         * Rows of a tile that are written beside columns l to l + L. Products take eight columns at once and the rows up to the last of
+         * them, so with shorter vectors the zeros must reach as far.
+         */
+        private static int rowsBeside(int l, int n) {
+            return Math.min(n, Math.max(l + L, l / 8 * 8 + 8));
+        }
+
         @Override
         public void turn(MemorySegment s, long from, int rows, int columns, long to) {
             int blocks = (rows + L - 1) / L;
@@ -106,7 +114,7 @@ interface DecaySteps {
             for (int l = 0; l < n; l += L) {
                 FloatVector top = FloatVector.fromMemorySegment(S, s, level + l * 4L, NATIVE);
                 FloatVector sum = FloatVector.zero(S);
-                for (int i = Math.min(n, l + L) - 1; i >= 0; i--) {
+                for (int i = rowsBeside(l, n) - 1; i >= 0; i--) {
                     FloatVector lane = FloatVector.fromMemorySegment(S, LANES, 0, NATIVE);
                     FloatVector g1 = FloatVector.broadcast(S, s.get(AttentionSteps.F, g + i * 4L + 4))
                             .blend(0f, lane.compare(VectorOperators.LE, (float) (i - l)));
@@ -147,7 +155,7 @@ interface DecaySteps {
         public void weigh(MemorySegment s, long tile, long lift, long weight, int n) {
             for (int l = 0; l < n; l += L) {
                 FloatVector more = FloatVector.fromMemorySegment(S, s, lift + l * 4L, NATIVE);
-                int rows = Math.min(n, l + L);
+                int rows = rowsBeside(l, n);
                 for (int i = 0; i < rows; i++) {
                     long at = i * ROW + l * 4L;
                     FloatVector.fromMemorySegment(S, s, tile + at, NATIVE).add(more)
