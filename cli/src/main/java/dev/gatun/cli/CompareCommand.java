@@ -87,10 +87,9 @@ final class CompareCommand implements Callable<Integer> {
         }
         threads.apply();
         List<String> names = layers == null ? LanguageModel.layers() : layers;
-        names.forEach(name -> settings(name)); // refuses what cannot be trained before anything is
+        names.forEach(this::settings); // refuses what cannot be trained before anything is
         RunFolder folder = out == null ? RunFolder.create(Path.of("runs"), LocalDateTime.now(), "compare") : RunFolder.at(out);
-        Corpus corpus = minutes == 0 ? null : (text == null
-                ? Corpus.ofJdk(Path.of(System.getProperty("java.home")), seed) : Corpus.of(text, seed)).requireWindow(context);
+        Corpus corpus = minutes == 0 ? null : TrainCommand.corpus(settings(names.getFirst())).requireWindow(context);
         Judge judge = corpus == null ? null : new Judge(corpus.heldOut(), context, MOST_JUDGED + context);
         double deflate = judge == null ? Double.NaN : Deflate.bitsPerByte(judge.text());
 
@@ -122,10 +121,10 @@ final class CompareCommand implements Callable<Integer> {
     }
 
     private Settings settings(String layer) {
-        long heads = Math.max(1, width / 32);
+        long heads = Settings.heads(width);
         return new Settings(
                 text == null ? "" : text.toAbsolutePath().normalize().toString(), layer, width, depth, heads,
-                heads % 2 == 0 ? heads / 2 : heads, context, batch, true, 0.003, 0, minutes == 0 ? 1 : minutes, seed, "");
+                Settings.kvHeads(heads), context, batch, true, Settings.RATE, 0, minutes == 0 ? 1 : minutes, seed, "");
     }
 
     private Comparison.Entry entry(String name, RunFolder folder, Corpus corpus, Judge judge, Interrupt interrupt) throws IOException {

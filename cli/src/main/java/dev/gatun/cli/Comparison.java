@@ -1,8 +1,5 @@
 package dev.gatun.cli;
 
-import java.awt.BasicStroke;
-import java.awt.Color;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -16,8 +13,6 @@ import org.knowm.xchart.CategoryChartBuilder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.internal.chartpart.Chart;
-import org.knowm.xchart.style.Styler.LegendPosition;
-import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
  * Layers beside each other: a table of text and state, and a chart of recall, as text, CSV and one HTML page.
@@ -42,14 +37,6 @@ record Comparison(List<Entry> entries, double deflate, int[] pairs, int[] length
      * @param failure what went wrong, or the empty string
      */
     record Entry(String layer, long parameters, double heldOut, double speed, long[] state, double[] recall, String failure) {}
-
-    /** Different enough from one another on a light page and on a dark one. */
-    private static final int[] HUES = {0x2E7FD0, 0xD9622B, 0x2BA36B, 0xB05CC6, 0xC9A227, 0xD2477C, 0x5A6ACF, 0x3FA7A3, 0x8C6D46, 0x7F8C2E};
-
-    /** A colour for the series of this number. */
-    static Color hue(int number) {
-        return new Color(HUES[number % HUES.length]);
-    }
 
     /** The table as text. */
     String text() {
@@ -88,13 +75,13 @@ record Comparison(List<Entry> entries, double deflate, int[] pairs, int[] length
         StringBuilder body = new StringBuilder("<p>The same text, width, depth, batch and time for every layer. "
                 + "State is what one sequence carries from token to token.</p>\n");
         if (entries.stream().anyMatch(entry -> !Double.isNaN(entry.heldOut))) {
-            body.append("<h2>Held-out text</h2>\n<div class=\"card\">").append(drawn(this::textChart)).append("</div>\n");
+            body.append("<h2>Held-out text</h2>\n<div class=\"card\">").append(chart(this::textChart)).append("</div>\n");
         }
         body.append("<h2>All numbers</h2>\n<div class=\"card\">").append(table).append("</div>\n");
         if (entries.stream().anyMatch(entry -> entry.recall.length > 0)) {
             body.append("<h2>Associative recall</h2>\n<p>Keys and their values, then every key again: how many values come back. "
                             + "Guessing gets 3 %.</p>\n<div class=\"card\">")
-                    .append(drawn(this::recallChart)).append("</div>\n");
+                    .append(chart(this::recallChart)).append("</div>\n");
         }
         failures().forEach(entry -> body.append("<p>").append(HtmlReport.escape(entry.layer + ": " + entry.failure)).append("</p>\n"));
         body.append("<h2>Conditions</h2>\n<div class=\"card\">").append(HtmlReport.table(conditions)).append("</div>\n");
@@ -146,48 +133,35 @@ record Comparison(List<Entry> entries, double deflate, int[] pairs, int[] length
     private Chart<?, ?> textChart() {
         List<Entry> judged = entries.stream().filter(entry -> !Double.isNaN(entry.heldOut)).toList();
         CategoryChart chart = new CategoryChartBuilder()
-                .width(LossChart.WIDTH).height(LossChart.HEIGHT).yAxisTitle("bits per byte, less is better").build();
-        LossChart.style(chart.getStyler());
+                .width(Charts.WIDTH).height(Charts.HEIGHT).yAxisTitle("bits per byte, less is better").build();
+        Charts.style(chart.getStyler());
         chart.getStyler().setLegendVisible(false);
         chart.getStyler().setXAxisLabelRotation(judged.size() > 6 ? 35 : 0);
         chart.getStyler().setAvailableSpaceFill(0.6);
         chart.addSeries("layers", judged.stream().map(Entry::layer).toList(), judged.stream().map(Entry::heldOut).toList())
-                .setFillColor(LossChart.Ink.SMOOTH.color());
+                .setFillColor(Charts.Ink.SMOOTH.color());
         return chart;
     }
 
     private Chart<?, ?> recallChart() {
         XYChart chart = new XYChartBuilder()
-                .width(LossChart.WIDTH).height(LossChart.HEIGHT + 60).xAxisTitle("pairs").yAxisTitle("recalled, %").build();
-        LossChart.style(chart.getStyler());
-        chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
+                .width(Charts.WIDTH).height(Charts.HEIGHT + 60).xAxisTitle("pairs").yAxisTitle("recalled, %").build();
+        Charts.style(chart.getStyler());
         chart.getStyler().setYAxisMin(0.0).setYAxisMax(100.0);
         chart.getStyler().setXAxisMin(0.0);
-        chart.getStyler().setMarkerSize(6);
         double[] x = Arrays.stream(pairs).asDoubleStream().toArray();
         int drawn = 0;
         for (Entry entry : entries) {
             if (entry.recall.length == 0) {
                 continue;
             }
-            Color color = hue(drawn);
-            float[] dash = drawn < HUES.length ? null : new float[] {5f, 4f};
-            var series = chart.addSeries(entry.layer, x, Arrays.stream(entry.recall).map(share -> 100 * share).toArray());
-            series.setMarkerColor(color).setMarker(SeriesMarkers.CIRCLE);
-            series.setLineColor(color);
-            series.setLineStyle(new BasicStroke(1.8f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 10f, dash, 0f));
+            Charts.line(chart, entry.layer, drawn, x, Arrays.stream(entry.recall).map(share -> 100 * share).toArray());
             drawn++;
         }
         return chart;
     }
 
-    // Drawing needs a font, and a bare machine may have none.
-    private static String drawn(Supplier<Chart<?, ?>> chart) {
-        try {
-            System.setProperty("java.awt.headless", "true");
-            return LossChart.svg(chart.get());
-        } catch (IOException | RuntimeException | LinkageError | InternalError e) {
-            return "<p>The chart could not be drawn (%s); its numbers are in compare.csv.</p>".formatted(HtmlReport.escape(e.toString()));
-        }
+    private static String chart(Supplier<Chart<?, ?>> chart) {
+        return Charts.drawn("chart", "compare.csv", () -> Charts.svg(chart.get()));
     }
 }

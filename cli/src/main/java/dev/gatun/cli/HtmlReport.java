@@ -1,6 +1,5 @@
 package dev.gatun.cli;
 
-import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -93,7 +92,7 @@ record HtmlReport(
                                 + tile("", compact(last.tokens()), "bytes learned from")
                                 + tile("", duration(last.seconds()), "of training")
                                 + tile("", compact(Math.round(last.tokens() / last.seconds())), "bytes a second"),
-                        chart(),
+                        Charts.drawn("curve", "metrics.csv", () -> LossChart.svg(rows, deflate)),
                         escape(prompt),
                         escape(sample),
                         table(configuration),
@@ -130,15 +129,6 @@ record HtmlReport(
                 judged,
                 heldOut,
                 comparison);
-    }
-
-    // Drawing needs a font, and a bare machine may have none: the page then says so instead of not being there.
-    private String chart() {
-        try {
-            return LossChart.svg(rows, deflate);
-        } catch (IOException | RuntimeException | LinkageError | InternalError e) {
-            return "<p>The curve could not be drawn (%s); its numbers are in metrics.csv.</p>".formatted(escape(e.toString()));
-        }
     }
 
     // Numbers look the same wherever the page was made.

@@ -1,9 +1,6 @@
 package dev.gatun.cli;
 
 import dev.gatun.bench.layers.Scaling.Point;
-import java.awt.BasicStroke;
-import java.awt.Color;
-import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -11,8 +8,6 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
-import org.knowm.xchart.style.Styler.LegendPosition;
-import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** How the cost of layers grows with length, as CSV and as a page with two charts: a level line is a cost in proportion to the length. */
 record ScalingReport(List<Point> points, Map<String, String> machine) {
@@ -42,26 +37,17 @@ record ScalingReport(List<Point> points, Map<String, String> machine) {
     }
 
     private String chart(String axis, ToDoubleFunction<Point> value) {
-        try {
-            System.setProperty("java.awt.headless", "true");
-            XYChart chart = new XYChartBuilder().width(LossChart.WIDTH).height(LossChart.HEIGHT + 60).xAxisTitle("tokens").yAxisTitle(axis).build();
-            LossChart.style(chart.getStyler());
-            chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
+        return Charts.drawn("chart", "scaling.csv", () -> {
+            XYChart chart = new XYChartBuilder().width(Charts.WIDTH).height(Charts.HEIGHT + 60).xAxisTitle("tokens").yAxisTitle(axis).build();
+            Charts.style(chart.getStyler());
             chart.getStyler().setXAxisLogarithmic(true).setYAxisLogarithmic(true);
-            chart.getStyler().setMarkerSize(6);
             List<String> cores = points.stream().map(Point::core).distinct().toList();
             for (int i = 0; i < cores.size(); i++) {
                 String core = cores.get(i);
                 List<Point> own = points.stream().filter(p -> p.core().equals(core)).toList();
-                Color color = Comparison.hue(i);
-                var series = chart.addSeries(core, own.stream().mapToDouble(Point::tokens).toArray(), own.stream().mapToDouble(value).toArray());
-                series.setMarkerColor(color).setMarker(SeriesMarkers.CIRCLE);
-                series.setLineColor(color);
-                series.setLineStyle(new BasicStroke(1.8f));
+                Charts.line(chart, core, i, own.stream().mapToDouble(Point::tokens).toArray(), own.stream().mapToDouble(value).toArray());
             }
-            return LossChart.svg(chart);
-        } catch (IOException | RuntimeException | LinkageError | InternalError e) {
-            return "<p>The chart could not be drawn (%s); its numbers are in scaling.csv.</p>".formatted(HtmlReport.escape(e.toString()));
-        }
+            return Charts.svg(chart);
+        });
     }
 }

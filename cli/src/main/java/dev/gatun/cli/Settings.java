@@ -50,6 +50,9 @@ record Settings(
         long seed,
         String fingerprint) {
 
+    /** The highest learning rate unless another is given. */
+    static final double RATE = 0.003;
+
     private static final long BYTES = 256;
 
     /** Refuses what cannot be trained, naming the option. */
@@ -76,6 +79,16 @@ record Settings(
                     LanguageModel.layers().contains(name.strip()),
                     "--layer: there is no \"" + name.strip() + "\"; there are " + String.join(", ", LanguageModel.layers()));
         }
+    }
+
+    /** Heads unless another number is given: one for 32 features. */
+    static long heads(long width) {
+        return Math.max(1, width / 32);
+    }
+
+    /** Key and value heads unless another number is given: half the heads, where that is whole. */
+    static long kvHeads(long heads) {
+        return heads % 2 == 0 ? heads / 2 : heads;
     }
 
     private static void positive(String option, long value) {

@@ -207,7 +207,8 @@ final class TrainCommand implements Callable<Integer> {
         return written.toString(StandardCharsets.UTF_8);
     }
 
-    private static Corpus corpus(Settings settings) {
+    /** The text that a run learns from. */
+    static Corpus corpus(Settings settings) {
         return settings.text().isEmpty()
                 ? Corpus.ofJdk(Path.of(System.getProperty("java.home")), settings.seed())
                 : Corpus.of(Path.of(settings.text()), settings.seed());
@@ -215,18 +216,18 @@ final class TrainCommand implements Callable<Integer> {
 
     private Settings fresh() {
         long width = or(shape.width, 128L);
-        long heads = or(shape.heads, Math.max(1, width / 32));
+        long heads = or(shape.heads, Settings.heads(width));
         return new Settings(
                 shape.text == null ? "" : shape.text.toAbsolutePath().normalize().toString(),
                 or(shape.layer, "attention"),
                 width,
                 or(shape.depth, 4L),
                 heads,
-                or(shape.kvHeads, heads % 2 == 0 ? heads / 2 : heads),
+                or(shape.kvHeads, Settings.kvHeads(heads)),
                 or(shape.context, 256L),
                 or(shape.batch, 8L),
                 !shape.untied,
-                or(shape.rate, 0.003),
+                or(shape.rate, Settings.RATE),
                 given("--steps", steps),
                 minutes == null && steps != null ? 0 : given("--minutes", or(minutes, 2.0)),
                 or(shape.seed, 1L),

@@ -158,6 +158,11 @@ public final class Warmup<T> {
         return get() != plain;
     }
 
+    /** Whether the fast form answers: it is up to speed, or scalar kernels are off and nobody is there to stand in for it. */
+    public boolean answers() {
+        return ready() || !Backend.SCALAR.on();
+    }
+
     /** The fast form, up to speed or not. */
     public T fast() {
         T form = latest;

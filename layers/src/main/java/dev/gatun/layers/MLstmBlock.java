@@ -4,7 +4,6 @@ import static dev.gatun.layers.Pieces.merge;
 import static dev.gatun.layers.Pieces.split;
 import static dev.gatun.ops.Activations.silu;
 import static dev.gatun.ops.Norms.groupLayerNorm;
-import static dev.gatun.ops.sequence.CausalConv.causalConv;
 
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Shape;
@@ -98,8 +97,7 @@ public final class MLstmBlock implements SequenceLayer<MLstmBlock.State> {
     private final Config config;
     private final DType dtype;
     private final Linear up;
-    private final Tensor filter;
-    private final Tensor filterBias;
+    private final ShortConv conv;
     private final Tensor query;
     private final Tensor key;
     private final Tensor value;
@@ -120,9 +118,7 @@ public final class MLstmBlock implements SequenceLayer<MLstmBlock.State> {
         this.dtype = p.dtype();
         Init small = Init.normal(Math.sqrt(2 / (5.0 * config.width)));
         this.up = new Linear(p.drawing(small).at("up"), config.width, 2 * config.inner);
-        Init taps = Init.uniform(1 / Math.sqrt(config.taps));
-        this.filter = p.at("conv").make("weight", Shape.of(config.inner, config.taps), taps);
-        this.filterBias = p.at("conv").make("bias", Shape.of(config.inner), taps);
+        this.conv = new ShortConv(p.at("conv"), config.inner, config.taps, true);
         Shape blocks = Shape.of(config.inner / config.blockSize, config.blockSize, config.blockSize);
         this.query = p.at("query").make("weight", blocks, small);
         this.key = p.at("key").make("weight", blocks, small);
@@ -141,7 +137,7 @@ public final class MLstmBlock implements SequenceLayer<MLstmBlock.State> {
     public State start(long batch) {
         long size = config.inner / config.heads;
         return new State(MLstm.State.empty(dtype, batch, config.heads, size, size),
-                Tensor.zeros(dtype, Shape.of(batch, config.taps - 1, config.inner)));
+                conv.start(batch));
     }
 
     @Override
@@ -149,12 +145,12 @@ public final class MLstmBlock implements SequenceLayer<MLstmBlock.State> {
         Pieces.requireTokens("mlstm block", x, config.width);
         long size = config.inner / config.heads;
         past.cell.require("mlstm block", x.dim(0), config.heads, size, size);
-        Pieces.requireState("mlstm block", "inputs", past.inputs, Shape.of(x.dim(0), config.taps - 1, config.inner));
+        Pieces.requireState("mlstm block", "inputs", past.inputs, conv.past(x.dim(0)));
         Tensor all = up.forward(x);
         Tensor inside = all.slice(2, 0, config.inner).contiguous();
         Tensor z = all.slice(2, config.inner, 2 * config.inner);
-        CausalConv.Result conv = causalConv(inside, filter, filterBias, past.inputs, true);
-        Tensor c = conv.y();
+        CausalConv.Result filtered = conv.forward(inside, past.inputs);
+        Tensor c = filtered.y();
         Tensor q = blocks(query, c);
         Tensor k = blocks(key, c);
         Tensor v = blocks(value, inside);
@@ -164,7 +160,7 @@ public final class MLstmBlock implements SequenceLayer<MLstmBlock.State> {
         Step<MLstm.State> cell = new MLstm.Cell(config.sigmoidInput, config.eps, config.chunk)
                 .of(split(q, config.heads), split(k, config.heads), split(v, config.heads), i, f, past.cell, form);
         Tensor h = groupLayerNorm(merge(cell.y()), config.heads, norm, NORM_EPS);
-        return new Step<>(down.forward(h.add(skip.mul(c)).mul(silu(z))), new State(cell.state(), conv.state()));
+        return new Step<>(down.forward(h.add(skip.mul(c)).mul(silu(z))), new State(cell.state(), filtered.state()));
     }
 
     /** A block-diagonal map: part g of the last axis is multiplied with {@code weight[g]}, which is {@code [out, in]}. */

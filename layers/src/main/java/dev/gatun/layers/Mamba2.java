@@ -5,7 +5,6 @@ import static dev.gatun.layers.Pieces.part;
 import static dev.gatun.ops.Activations.silu;
 import static dev.gatun.ops.Activations.softplus;
 import static dev.gatun.ops.Norms.gateThenRmsNorm;
-import static dev.gatun.ops.sequence.CausalConv.causalConv;
 import static dev.gatun.ops.sequence.DecayChunk.decayChunk;
 
 import dev.gatun.engine.DType;
@@ -132,8 +131,7 @@ public final class Mamba2 implements SequenceLayer<Mamba2.State> {
     private final Config config;
     private final DType dtype;
     private final Linear in;
-    private final Tensor filter;
-    private final Tensor filterBias;
+    private final ShortConv conv;
     private final Tensor logA;
     private final Tensor skip;
     private final Tensor stepBias;
@@ -148,29 +146,19 @@ public final class Mamba2 implements SequenceLayer<Mamba2.State> {
         this.config = config;
         this.dtype = p.dtype();
         this.in = new Linear(p.at("in"), config.width, config.inner() + config.convolved() + config.heads);
-        Init taps = Init.uniform(1 / Math.sqrt(config.taps));
-        this.filter = p.at("conv").make("weight", Shape.of(config.convolved(), config.taps), taps);
-        this.filterBias = p.at("conv").make("bias", Shape.of(config.convolved()), taps);
+        this.conv = new ShortConv(p.at("conv"), config.convolved(), config.taps, true);
         this.logA = p.make("A_log", Shape.of(config.heads),
                 (key, spec) -> Random.uniform(key, spec.dtype(), spec.shape(), 1, 16).log());
         this.skip = p.make("D", Shape.of(config.heads), Init.ones());
-        this.stepBias = p.make("dt_bias", Shape.of(config.heads), stepBias());
+        this.stepBias = p.make("dt_bias", Shape.of(config.heads), Mamba.stepBias());
         this.norm = p.at("norm").make("weight", Shape.of(config.inner()), Init.ones());
         this.out = new Linear(p.at("out"), config.inner(), config.width);
-    }
-
-    /** Biases whose softplus is spread evenly over the logarithms of 0.001 to 0.1. */
-    static Init stepBias() {
-        return (key, spec) -> {
-            Tensor step = Random.uniform(key, spec.dtype(), spec.shape(), Math.log(0.001), Math.log(0.1)).exp().max(1e-4);
-            return step.add(step.neg().expm1().neg().log());
-        };
     }
 
     @Override
     public State start(long batch) {
         return new State(Tensor.zeros(dtype, Shape.of(batch, config.heads, config.stateSize, config.headSize)),
-                Tensor.zeros(dtype, Shape.of(batch, config.taps - 1, config.convolved())));
+                conv.start(batch));
     }
 
     @Override
@@ -178,21 +166,21 @@ public final class Mamba2 implements SequenceLayer<Mamba2.State> {
         Pieces.requireTokens("mamba2", x, config.width);
         long batch = x.dim(0);
         Pieces.requireState("mamba2", "hidden", past.hidden, Shape.of(batch, config.heads, config.stateSize, config.headSize));
-        Pieces.requireState("mamba2", "inputs", past.inputs, Shape.of(batch, config.taps - 1, config.convolved()));
+        Pieces.requireState("mamba2", "inputs", past.inputs, conv.past(batch));
         long inner = config.inner();
         long shared = config.groups * config.stateSize;
         Tensor all = in.forward(x);
         Tensor z = all.slice(2, 0, inner);
-        CausalConv.Result conv = causalConv(all.slice(2, inner, inner + config.convolved()).contiguous(), filter, filterBias, past.inputs, true);
+        CausalConv.Result filtered = conv.forward(all.slice(2, inner, inner + config.convolved()).contiguous(), past.inputs);
         Tensor steps = all.slice(2, inner + config.convolved(), all.dim(2));
         long time = x.dim(1);
-        Tensor values = conv.y().slice(2, 0, inner).reshape(batch, time, config.heads, config.headSize);
-        Tensor b = conv.y().slice(2, inner, inner + shared).reshape(batch, time, config.groups, config.stateSize);
-        Tensor c = conv.y().slice(2, inner + shared, inner + 2 * shared).reshape(batch, time, config.groups, config.stateSize);
+        Tensor values = filtered.y().slice(2, 0, inner).reshape(batch, time, config.heads, config.headSize);
+        Tensor b = filtered.y().slice(2, inner, inner + shared).reshape(batch, time, config.groups, config.stateSize);
+        Tensor c = filtered.y().slice(2, inner + shared, inner + 2 * shared).reshape(batch, time, config.groups, config.stateSize);
         Rates rates = new Rates(logA.exp().neg(), skip, stepBias, config.leastStep, config.mostStep);
         Step<Tensor> scanned = scan(values, steps, b, c, rates, past.hidden, config.chunk, form);
         Tensor y = normed(scanned.y().reshape(batch, time, inner), z);
-        return new Step<>(out.forward(y), new State(scanned.state(), conv.state()));
+        return new Step<>(out.forward(y), new State(scanned.state(), filtered.state()));
     }
 
     private Tensor normed(Tensor y, Tensor z) {

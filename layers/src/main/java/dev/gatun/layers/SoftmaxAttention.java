@@ -1,6 +1,9 @@
 package dev.gatun.layers;
 
 import static dev.gatun.layers.Inside.named;
+import static dev.gatun.layers.Pieces.merge;
+import static dev.gatun.layers.Pieces.part;
+import static dev.gatun.layers.Pieces.split;
 import static dev.gatun.ops.sequence.Attention.attention;
 import static dev.gatun.ops.sequence.Rope.rope;
 
@@ -162,10 +165,10 @@ public final class SoftmaxAttention implements SequenceLayer<SoftmaxAttention.St
         List<Tensor> logs = new ArrayList<>();
         for (long t = 0; t == 0 || t < time; t += chunk) {
             long end = Math.min(t + chunk, time);
-            Attention.Result part = attention(part(q, t, end), part(all.keys(), 0, before + end), part(all.values(), 0, before + end), seen);
+            Attention.Result part = attention(part(q, 2, t, end), part(all.keys(), 2, 0, before + end), part(all.values(), 2, 0, before + end), seen);
             if (end - t == 1) {
-                Tensor query = part(q, t, end);
-                Tensor keys = part(all.keys(), 0, before + end);
+                Tensor query = part(q, 2, t, end);
+                Tensor keys = part(all.keys(), 2, 0, before + end);
                 named("scores q·k / sqrt K of all keys", () -> scores(query, keys));
             }
             outputs.add(part.o());
@@ -178,10 +181,6 @@ public final class SoftmaxAttention implements SequenceLayer<SoftmaxAttention.St
     private Tensor scores(Tensor query, Tensor keys) {
         Tensor groups = query.reshape(query.dim(0), config.kvHeads, config.heads / config.kvHeads, config.headSize);
         return groups.matmul(keys.transpose()).div(Math.sqrt(config.headSize)).reshape(query.dim(0), config.heads, keys.dim(2));
-    }
-
-    private static Tensor part(Tensor x, long from, long to) {
-        return from == 0 && to == x.dim(2) ? x : x.slice(2, from, to);
     }
 
     /** Past and new tokens. What gradients have to pass is concatenated; else they are appended in place. */
@@ -222,15 +221,5 @@ public final class SoftmaxAttention implements SequenceLayer<SoftmaxAttention.St
 
     private static Tensor normed(RmsNorm norm, Tensor x) {
         return norm == null ? x : norm.forward(x);
-    }
-
-    /** {@code [B, T, H K] -> [B, H, T, K]}. */
-    private Tensor split(Tensor x, long heads) {
-        return x.reshape(x.dim(0), x.dim(1), heads, config.headSize).swap(1, 2);
-    }
-
-    /** {@code [B, H, T, K] -> [B, T, H K]}. */
-    private static Tensor merge(Tensor x) {
-        return x.swap(1, 2).reshape(x.dim(0), x.dim(2), x.dim(1) * x.dim(3));
     }
 }

@@ -32,7 +32,6 @@ final class TorchScript implements AutoCloseable {
     private static final String OBJECT = "\u0080\u0002c__torch__\nM\n)\u0081}(X\u0008\0\0\0training\u0088ub.";
     private static final String NO_CONSTANTS = "\u0080\u0002).";
 
-    private final NDManager manager;
     private final Model model;
     private final ParameterStore none;
 
@@ -42,7 +41,6 @@ final class TorchScript implements AutoCloseable {
      * @param constants text put for names in the script, in pairs
      */
     TorchScript(NDManager manager, String name, String... constants) throws IOException {
-        this.manager = manager;
         this.model = Model.newInstance(name, "PyTorch");
         this.none = new ParameterStore(manager, false);
         String code = source(name);

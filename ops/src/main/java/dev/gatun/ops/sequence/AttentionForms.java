@@ -5,39 +5,21 @@ import static dev.gatun.ops.sequence.AttentionSteps.F;
 import static dev.gatun.ops.sequence.AttentionSteps.ROW;
 import static dev.gatun.ops.sequence.AttentionSteps.SIDE;
 
-import dev.gatun.engine.Backend;
 import dev.gatun.engine.Warmup;
-import java.io.IOException;
-import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodHandles.Lookup.ClassOption;
-import java.lang.invoke.MethodType;
 
 /** The two forms of the steps of attention, and their warm-up: all steps at once, whatever the first call needs. */
 final class AttentionForms {
 
     static final Warmup<AttentionSteps> WARM =
-            Warmup.of("attention", AttentionPlain.STEPS, AttentionForms::fast, AttentionForms::exercise);
+            Warmup.of("attention", AttentionPlain.STEPS, () -> FreshForm.of(AttentionSteps.class), AttentionForms::exercise);
 
     private AttentionForms() {}
 
     /** Whether the vector form is up to speed, or nobody is there to stand in for it. */
     static boolean answers() {
-        return WARM.ready() || !Backend.SCALAR.on();
-    }
-
-    /** The vector form as a class of its own each time: to the compiler a new class is a new start. */
-    static AttentionSteps fast() {
-        try (InputStream bytes = AttentionSteps.class.getResourceAsStream("AttentionSteps$Fast.class")) {
-            MethodHandles.Lookup made = MethodHandles.lookup().defineHiddenClass(bytes.readAllBytes(), true, ClassOption.NESTMATE);
-            return (AttentionSteps) made.findConstructor(made.lookupClass(), MethodType.methodType(void.class)).invoke();
-        } catch (IOException e) {
-            throw new IllegalStateException("attention: the vector form cannot be read", e);
-        } catch (Throwable e) {
-            throw new IllegalStateException("attention: the JVM refused the vector form", e);
-        }
+        return WARM.answers();
     }
 
     /** Two tiles' worth of scratch that nobody reads. */

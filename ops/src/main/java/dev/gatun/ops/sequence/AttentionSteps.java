@@ -7,7 +7,6 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -114,14 +113,6 @@ interface AttentionSteps {
         private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
         private static final int L = S.length();
         private static final long W = S.vectorByteSize();
-
-        private static final VectorShuffle<Float> TURN_8 = turn(8);
-        private static final VectorShuffle<Float> TURN_4 = turn(4);
-        private static final VectorShuffle<Float> TURN_2 = turn(2);
-
-        private static VectorShuffle<Float> turn(int lanes) {
-            return VectorShuffle.fromOp(S, i -> (i + lanes) % L);
-        }
 
         @Override
         public int strip() {
@@ -293,14 +284,14 @@ interface AttentionSteps {
                 FloatVector sum = FloatVector.zero(S).add(c0).add(c1).add(c2).add(c3);
                 // every lane becomes the sum of all: halves, quarters and so on are added, always in this order
                 if (L == 16) {
-                    FloatVector half = sum.rearrange(TURN_8);
+                    FloatVector half = sum.rearrange(Turns.TURN_8);
                     sum = half.add(sum);
                 }
                 if (L >= 8) {
-                    FloatVector half = sum.rearrange(TURN_4);
+                    FloatVector half = sum.rearrange(Turns.TURN_4);
                     sum = half.add(sum);
                 }
-                FloatVector half = sum.rearrange(TURN_2);
+                FloatVector half = sum.rearrange(Turns.TURN_2);
                 FloatVector two = half.add(sum);
                 s.set(F, scores + j * ROW, two.lane(0) + two.lane(1));
             }

@@ -6,7 +6,6 @@ import dev.gatun.engine.lanes.Lanes;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -44,14 +43,6 @@ interface ChannelSteps {
         private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
         private static final int L = S.length();
         private static final long W = S.vectorByteSize();
-
-        private static final VectorShuffle<Float> TURN_8 = turn(8);
-        private static final VectorShuffle<Float> TURN_4 = turn(4);
-        private static final VectorShuffle<Float> TURN_2 = turn(2);
-
-        private static VectorShuffle<Float> turn(int lanes) {
-            return VectorShuffle.fromOp(S, i -> (i + lanes) % L);
-        }
 
         @Override
         public void running(MemorySegment s, long a, int n, int width, long since, long until) {
@@ -103,14 +94,14 @@ interface ChannelSteps {
                         FloatVector sum = FloatVector.fromMemorySegment(S, s, query + 3 * W, NATIVE).fma(k3, p);
                         // every lane becomes the sum of all: halves, quarters and so on are added, always in this order
                         if (L == 16) {
-                            FloatVector half = sum.rearrange(TURN_8);
+                            FloatVector half = sum.rearrange(Turns.TURN_8);
                             sum = half.add(sum);
                         }
                         if (L >= 8) {
-                            FloatVector half = sum.rearrange(TURN_4);
+                            FloatVector half = sum.rearrange(Turns.TURN_4);
                             sum = half.add(sum);
                         }
-                        FloatVector half = sum.rearrange(TURN_2);
+                        FloatVector half = sum.rearrange(Turns.TURN_2);
                         FloatVector two = half.add(sum);
                         long to = tile + i * ROW + t * 4L;
                         s.set(F, to, (d == 0 ? 0 : s.get(F, to)) + (two.lane(0) + two.lane(1)));

@@ -90,13 +90,9 @@ final class ChannelTiles {
         products.fill(s, ones, SIDE, 1);
     }
 
-    private void pack(Head from, long t, int n, long to) {
-        products.pack(from.at(), from.row(t), from.rowBytes(), n, from.width(), s, to);
-    }
-
     /** Decays of a chunk: each step's, from before the chunk, to its end, and over all of it. */
     private void decays(Head g, long t, int n) {
-        pack(g, t, n, as);
+        x.fetch(g, t, n, as);
         for (int d = 0; d < keys; d += SIDE) {
             for (int r = 0; r < n; r++) {
                 steps.exp(s, as + d / SIDE * BLOCK + r * ROW, Math.min(SIDE, keys - d));
@@ -105,12 +101,6 @@ final class ChannelTiles {
         channels.running(s, as, n, keys, since, until);
         for (int d = 0; d < keys; d += SIDE) {
             MemorySegment.copy(s, since + d / SIDE * BLOCK + (n - 1) * ROW, s, whole + d * 4L, ROW);
-        }
-    }
-
-    private void write(long from, float factor, Head to, long t, int n) {
-        for (int r = 0; r < n; r++) {
-            products.unpack(s, from + r * ROW, factor, to.width(), to.at(), to.row(t + r));
         }
     }
 
@@ -133,15 +123,15 @@ final class ChannelTiles {
         x.load(a.in(4), item * keys * values * 4, keys, values, state);
         for (long t = 0; t < time; t += CHUNK) {
             int n = (int) Math.min(CHUNK, time - t);
-            pack(q, t, n, qs);
-            pack(k, t, n, ks);
-            pack(v, t, n, vs);
+            x.fetch(q, t, n, qs);
+            x.fetch(k, t, n, ks);
+            x.fetch(v, t, n, vs);
             decays(g, t, n);
             channels.pairs(s, qs, ks, as, n, keys, tile);
             channels.multiply(s, qs, since, n, keys, faded);
             x.times(faded, state, DecaySpace.tall(keys), ys, n, values, keys);
             x.read(tile, vs, ys, n, values);
-            write(ys, scale, y, t, n);
+            x.put(ys, scale, y, t, n);
             channels.multiply(s, ks, until, n, keys, faded);
             x.fadeState(state, whole, keys, values);
             x.write(faded, vs, state, keys, values, n);
@@ -186,10 +176,10 @@ final class ChannelTiles {
         for (long c = chunks(time) - 1; c >= 0; c--) {
             long t = c * CHUNK;
             int n = (int) Math.min(CHUNK, time - t);
-            pack(q, t, n, qs);
-            pack(k, t, n, ks);
-            pack(v, t, n, vs);
-            pack(dy, t, n, gs);
+            x.fetch(q, t, n, qs);
+            x.fetch(k, t, n, ks);
+            x.fetch(v, t, n, vs);
+            x.fetch(dy, t, n, gs);
             x.fill(late, n, scale);
             products.fade(s, gs, late, n, values);
             decays(g, t, n);
@@ -207,8 +197,8 @@ final class ChannelTiles {
             MemorySegment.copy(s, turnedState, a.workspace(), border(item, c), DecaySpace.stateBytes(values, keys));
             long t = c * CHUNK;
             if (t + CHUNK < time) {
-                pack(k, t, CHUNK, ks);
-                pack(v, t, CHUNK, vs);
+                x.fetch(k, t, CHUNK, ks);
+                x.fetch(v, t, CHUNK, vs);
                 decays(g, t, CHUNK);
                 channels.multiply(s, ks, until, CHUNK, keys, faded);
                 x.fadeState(state, whole, keys, values);
@@ -233,19 +223,19 @@ final class ChannelTiles {
         products.fill(s, inside, (int) (DecaySpace.blocks(keys) * BLOCK / 4), 0);
         channels.pairSlopes(s, qs, ks, as, slopes, n, keys, ys, inside);
         channels.decaySlopes(s, qs, ys, ks, inside, dks, worth, n, keys, faded);
-        write(faded, 1, dg, t, n);
+        x.put(faded, 1, dg, t, n);
         steps.blend(s, ys, ones, diagonal, ks, ROW, n, keys);
-        write(ys, 1, dq, t, n);
+        x.put(ys, 1, dq, t, n);
         steps.blend(s, dks, ones, ones, inside, ROW, n, keys);
         steps.blend(s, dks, ones, diagonal, qs, ROW, n, keys);
-        write(dks, 1, dk, t, n);
+        x.put(dks, 1, dk, t, n);
 
         // dv_i = dSᵀ (exp(b_C - b_i) k_i) + sum of P_ti g_t
         channels.multiply(s, ks, until, n, keys, faded);
         x.times(faded, state, DecaySpace.tall(keys), ys, n, values, keys);
         x.reach(tile, gs, dks, n, values);
         steps.blend(s, ys, ones, ones, dks, ROW, n, values);
-        write(ys, 1, dv, t, n);
+        x.put(ys, 1, dv, t, n);
 
         channels.multiply(s, qs, since, n, keys, faded);
         x.fadeState(state, whole, keys, values);

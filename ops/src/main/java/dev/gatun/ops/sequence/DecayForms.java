@@ -4,15 +4,9 @@ import static dev.gatun.ops.sequence.DecaySteps.BLOCK;
 import static dev.gatun.ops.sequence.DecaySteps.ROW;
 import static dev.gatun.ops.sequence.DecaySteps.SIDE;
 
-import dev.gatun.engine.Backend;
 import dev.gatun.engine.Warmup;
-import java.io.IOException;
-import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodHandles.Lookup.ClassOption;
-import java.lang.invoke.MethodType;
 
 /**
  * What kernels of sums that fade are made of: products, copies and row steps of attention, and steps of their own. Both have a plain and a
@@ -26,23 +20,11 @@ record DecayForms(AttentionSteps products, DecaySteps steps, ChannelSteps channe
 
     /** Whether the vector forms are up to speed, or nobody is there to stand in for them. */
     static boolean answers() {
-        return WARM.ready() || !Backend.SCALAR.on();
+        return WARM.answers();
     }
 
     private static DecayForms fast() {
-        return new DecayForms(AttentionForms.fast(), (DecaySteps) made("DecaySteps$Fast.class"), (ChannelSteps) made("ChannelSteps$Fast.class"));
-    }
-
-    /** A vector form as a class of its own each time: to the compiler a new class is a new start. */
-    private static Object made(String name) {
-        try (InputStream bytes = DecayForms.class.getResourceAsStream(name)) {
-            MethodHandles.Lookup made = MethodHandles.lookup().defineHiddenClass(bytes.readAllBytes(), true, ClassOption.NESTMATE);
-            return made.findConstructor(made.lookupClass(), MethodType.methodType(void.class)).invoke();
-        } catch (IOException e) {
-            throw new IllegalStateException("decay: the vector form cannot be read", e);
-        } catch (Throwable e) {
-            throw new IllegalStateException("decay: the JVM refused the vector form", e);
-        }
+        return new DecayForms(FreshForm.of(AttentionSteps.class), FreshForm.of(DecaySteps.class), FreshForm.of(ChannelSteps.class));
     }
 
     /** Some tiles of scratch that nobody reads. */

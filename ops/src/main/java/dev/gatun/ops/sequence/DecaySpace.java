@@ -5,6 +5,7 @@ import static dev.gatun.ops.sequence.DecaySteps.ROW;
 import static dev.gatun.ops.sequence.DecaySteps.SIDE;
 
 import dev.gatun.engine.Args;
+import dev.gatun.ops.sequence.DecayTiles.Head;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -185,6 +186,18 @@ final class DecaySpace {
     }
 
     // ---- matrices ----
+
+    /** Steps t to t + n of a head into a matrix. */
+    void fetch(Head from, long t, int n, long matrix) {
+        products.pack(from.at(), from.row(t), from.rowBytes(), n, from.width(), s, matrix);
+    }
+
+    /** Rows of a matrix, times a factor, out to steps t to t + n of a head. */
+    void put(long matrix, float factor, Head to, long t, int n) {
+        for (int r = 0; r < n; r++) {
+            products.unpack(s, matrix + r * ROW, factor, to.width(), to.at(), to.row(t + r));
+        }
+    }
 
     /** {@code to[d, r] = x[r, d]}: a matrix of n rows as one with a row for each of its columns. */
     void turn(long x, int n, int width, long to) {

@@ -8,7 +8,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -79,18 +78,10 @@ interface DecaySteps {
         private static final float E5 = AttentionSteps.E5;
         private static final float E6 = AttentionSteps.E6;
 
-        private static final VectorShuffle<Float> TURN_8 = turn(8);
-        private static final VectorShuffle<Float> TURN_4 = turn(4);
-        private static final VectorShuffle<Float> TURN_2 = turn(2);
-
         private static MemorySegment lanes() {
             MemorySegment lanes = Arena.global().allocate(S.vectorByteSize(), 64);
             FloatVector.zero(S).addIndex(1).intoMemorySegment(lanes, 0, NATIVE);
             return lanes;
-        }
-
-        private static VectorShuffle<Float> turn(int lanes) {
-            return VectorShuffle.fromOp(S, i -> (i + lanes) % L);
         }
 
         /**
@@ -187,14 +178,14 @@ interface DecaySteps {
                     FloatVector later = FloatVector.zero(S).blend(sum, lane.compare(VectorOperators.GE, (float) (j - l))
                             .and(lane.compare(VectorOperators.LT, (float) (n - l))));
                     if (L == 16) {
-                        FloatVector half = later.rearrange(TURN_8);
+                        FloatVector half = later.rearrange(Turns.TURN_8);
                         later = half.add(later);
                     }
                     if (L >= 8) {
-                        FloatVector half = later.rearrange(TURN_4);
+                        FloatVector half = later.rearrange(Turns.TURN_4);
                         later = half.add(later);
                     }
-                    FloatVector half = later.rearrange(TURN_2);
+                    FloatVector half = later.rearrange(Turns.TURN_2);
                     FloatVector two = half.add(later);
                     float before = j >= l ? 0 : s.get(AttentionSteps.F, to + j * 4L);
                     s.set(AttentionSteps.F, to + j * 4L, before + (two.lane(0) + two.lane(1)));
@@ -233,14 +224,14 @@ interface DecaySteps {
                 FloatVector sum = FloatVector.zero(S).add(products);
                 // every lane becomes the sum of all: halves, quarters and so on are added, always in this order
                 if (L == 16) {
-                    FloatVector half = sum.rearrange(TURN_8);
+                    FloatVector half = sum.rearrange(Turns.TURN_8);
                     sum = half.add(sum);
                 }
                 if (L >= 8) {
-                    FloatVector half = sum.rearrange(TURN_4);
+                    FloatVector half = sum.rearrange(Turns.TURN_4);
                     sum = half.add(sum);
                 }
-                FloatVector half = sum.rearrange(TURN_2);
+                FloatVector half = sum.rearrange(Turns.TURN_2);
                 FloatVector two = half.add(sum);
                 s.set(AttentionSteps.F, to + r * 4L, two.lane(0) + two.lane(1));
             }

@@ -95,9 +95,9 @@ final class DecayTiles {
             x.load(a.in(4), item * keys * values * 4, keys, values, state);
             for (long t = 0; t < time; t += CHUNK) {
                 int n = (int) Math.min(CHUNK, time - t);
-                products.pack(q.at, q.row(t), q.rowBytes, n, keys, s, qs);
-                products.pack(k.at, k.row(t), k.rowBytes, n, keys, s, ks);
-                products.pack(v.at, v.row(t), v.rowBytes, n, values, s, vs);
+                x.fetch(q, t, n, qs);
+                x.fetch(k, t, n, ks);
+                x.fetch(v, t, n, vs);
                 gates.read(g, w, t, n);
                 if (w != null) {
                     products.fade(s, vs, gates.weight, n, values);
@@ -109,9 +109,7 @@ final class DecayTiles {
                 x.times(qs, state, DecaySpace.tall(keys), ys, n, values, keys);
                 products.fade(s, ys, gates.since, n, values);
                 x.read(tile, vs, ys, n, values);
-                for (int r = 0; r < n; r++) {
-                    products.unpack(s, ys + r * ROW, scale, values, y.at, y.row(t + r));
-                }
+                x.put(ys, scale, y, t, n);
                 products.fade(s, ks, gates.until, n, keys);
                 x.fadeState(state, gates.whole, keys, values);
                 x.write(ks, vs, state, keys, values, n);
@@ -299,8 +297,8 @@ final class DecayTiles {
                 long t = c * CHUNK;
                 int n = (int) Math.min(CHUNK, time - t);
                 load(k, v, g, w, t, n);
-                products.pack(q.at, q.row(t), q.rowBytes, n, keys, s, qs);
-                products.pack(dy.at, dy.row(t), dy.rowBytes, n, values, s, gs);
+                x.fetch(q, t, n, qs);
+                x.fetch(dy, t, n, gs);
                 x.fill(late, n, scale);
                 products.fade(s, gs, late, n, values);
                 MemorySegment.copy(a.workspace(), border(item, c), s, turnedState, DecaySpace.stateBytes(values, keys));
@@ -310,8 +308,8 @@ final class DecayTiles {
         }
 
         private void load(Head k, Head v, Head g, Head w, long t, int n) {
-            products.pack(k.at, k.row(t), k.rowBytes, n, keys, s, ks);
-            products.pack(v.at, v.row(t), v.rowBytes, n, values, s, vs);
+            x.fetch(k, t, n, ks);
+            x.fetch(v, t, n, vs);
             gates.read(g, w, t, n);
             if (w != null) {
                 products.fade(s, vs, gates.weight, n, values);
@@ -358,7 +356,7 @@ final class DecayTiles {
             steps.dots(s, sum, qs, ROW, n, keys, read);
             x.read(slopes, ks, sum, n, keys);
             steps.blend(s, sum, gates.ones, diagonal, ks, ROW, n, keys);
-            write(dq, t, n, sum);
+            x.put(sum, 1, dq, t, n);
 
             // dk_i = exp(b_C - b_i) dS v_i + sum of dA_ti q_t
             x.times(vs, turnedSlope, DecaySpace.tall(values), sum, n, keys, values);
@@ -367,7 +365,7 @@ final class DecayTiles {
             x.reach(slopes, qs, product, n, keys);
             steps.blend(s, sum, gates.ones, gates.ones, product, ROW, n, keys);
             steps.blend(s, sum, gates.ones, diagonal, qs, ROW, n, keys);
-            write(dk, t, n, sum);
+            x.put(sum, 1, dk, t, n);
 
             double before = x.get(gates.since, n - 1) * x.product(turnedState, turnedSlope, values, keys, product);
             slopes(x, n, before, late, read, between, dg, t);
@@ -377,24 +375,18 @@ final class DecayTiles {
             x.reach(tile, gs, product, n, values);
             steps.blend(s, sum, gates.until, gates.ones, product, ROW, n, values);
             if (w != null) {
-                products.pack(v.at, v.row(t), v.rowBytes, n, values, s, vs);
+                x.fetch(v, t, n, vs);
                 steps.dots(s, sum, vs, ROW, n, values, late);
                 for (int i = 0; i < n; i++) {
                     dw.number(t + i, x.get(late, i));
                 }
                 products.fade(s, sum, gates.weight, n, values);
             }
-            write(dv, t, n, sum);
+            x.put(sum, 1, dv, t, n);
 
             products.fade(s, qs, gates.since, n, keys);
             x.fadeState(slope, gates.whole, keys, values);
             x.write(qs, gs, slope, keys, values, n);
-        }
-
-        private void write(Head to, long t, int n, long from) {
-            for (int r = 0; r < n; r++) {
-                products.unpack(s, from + r * ROW, 1, to.width, to.at, to.row(t + r));
-            }
         }
     }
 

@@ -4,7 +4,6 @@ import static dev.gatun.ops.sequence.DeltaRule.CHUNK;
 import static dev.gatun.ops.sequence.DeltaSteps.F;
 
 import dev.gatun.engine.Args;
-import dev.gatun.engine.Backend;
 import dev.gatun.engine.Kernel;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.Warmup;
@@ -24,7 +23,7 @@ final class DeltaTokens {
     private DeltaTokens() {}
 
     private static boolean answers(Args a) {
-        return a.isF32() && (WARM.ready() || !Backend.SCALAR.on());
+        return a.isF32() && WARM.answers();
     }
 
     static List<Kernel> forward() {

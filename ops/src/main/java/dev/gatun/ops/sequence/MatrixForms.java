@@ -1,21 +1,15 @@
 package dev.gatun.ops.sequence;
 
 import dev.gatun.engine.Args;
-import dev.gatun.engine.Backend;
 import dev.gatun.engine.Warmup;
-import java.io.IOException;
-import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodHandles.Lookup.ClassOption;
-import java.lang.invoke.MethodType;
 
 /** The two forms of {@link MatrixSteps} and their warm-up, on matrices so small that it is over soon. */
 final class MatrixForms {
 
     private static final Warmup<MatrixSteps> WARM =
-            Warmup.of("small matrices", MatrixSteps.PLAIN, MatrixForms::make, MatrixForms::exercise);
+            Warmup.of("small matrices", MatrixSteps.PLAIN, () -> FreshForm.of(MatrixSteps.class), MatrixForms::exercise);
 
     private static final int SIDE = 64;
     private static final long ROW = SIDE * 4L;
@@ -25,23 +19,11 @@ final class MatrixForms {
 
     /** Whether the vector form answers for these arguments: it is up to speed, or nobody is there to stand in for it. */
     static boolean answers(Args a) {
-        return a.isF32() && (WARM.ready() || !Backend.SCALAR.on());
+        return a.isF32() && WARM.answers();
     }
 
     static MatrixSteps fast() {
         return WARM.fast();
-    }
-
-    /** The vector form as a class of its own each time: to the compiler a new class is a new start. */
-    private static MatrixSteps make() {
-        try (InputStream bytes = MatrixSteps.class.getResourceAsStream("MatrixSteps$Fast.class")) {
-            MethodHandles.Lookup made = MethodHandles.lookup().defineHiddenClass(bytes.readAllBytes(), true, ClassOption.NESTMATE);
-            return (MatrixSteps) made.findConstructor(made.lookupClass(), MethodType.methodType(void.class)).invoke();
-        } catch (IOException e) {
-            throw new IllegalStateException("matrix steps: the vector form cannot be read", e);
-        } catch (Throwable e) {
-            throw new IllegalStateException("matrix steps: the JVM refused the vector form", e);
-        }
     }
 
     /** Scratch that nobody reads. */

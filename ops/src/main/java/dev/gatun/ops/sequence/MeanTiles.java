@@ -126,10 +126,6 @@ final class MeanTiles {
         products.pack(from, at, keys * 4L, 1, keys, s, to);
     }
 
-    private void pack(Head from, long t, int n, long to) {
-        products.pack(from.at(), from.row(t), from.rowBytes(), n, from.width(), s, to);
-    }
-
     /** Gates of a chunk: levels, and weights from before the chunk to each step, and from each step to the end. */
     private void gates(Head i, Head f, long t, int n) {
         float b = 0;
@@ -160,7 +156,7 @@ final class MeanTiles {
 
     /** Weighted products of the chunk's queries and keys, with the scale on queries. */
     private void scores(Head q, long t, int n) {
-        pack(q, t, n, qs);
+        x.fetch(q, t, n, qs);
         x.fill(late, n, scale);
         products.fade(s, qs, late, n, keys);
         x.turn(qs, n, keys, turnedQ);
@@ -208,8 +204,8 @@ final class MeanTiles {
         before = a.in(7).get(AttentionSteps.F, item * 4);
         for (long t = 0; t < time; t += CHUNK) {
             int n = (int) Math.min(CHUNK, time - t);
-            pack(k, t, n, ks);
-            pack(v, t, n, vs);
+            x.fetch(k, t, n, ks);
+            x.fetch(v, t, n, vs);
             gates(i, f, t, n);
             scores(q, t, n);
             denominators(n);
@@ -307,8 +303,8 @@ final class MeanTiles {
             long t = c * CHUNK;
             int n = (int) Math.min(CHUNK, time - t);
             border(item, c, false);
-            pack(k, t, n, ks);
-            pack(v, t, n, vs);
+            x.fetch(k, t, n, ks);
+            x.fetch(v, t, n, vs);
             gates(i, f, t, n);
             scores(q, t, n);
             denominators(n);
@@ -339,8 +335,8 @@ final class MeanTiles {
         border(item, 0, true);
         for (long t = 0; t < time; t += CHUNK) {
             int n = (int) Math.min(CHUNK, time - t);
-            pack(k, t, n, ks);
-            pack(v, t, n, vs);
+            x.fetch(k, t, n, ks);
+            x.fetch(v, t, n, vs);
             gates(i, f, t, n);
             products.fade(s, ks, until, n, keys);
             x.fadeState(turnedState, whole, values, keys);
@@ -354,8 +350,8 @@ final class MeanTiles {
 
     /** Gradients of numerators and of the sums of weights u. */
     private void outputs(Head h, Head dh, long t, int n) {
-        pack(h, t, n, hs);
-        pack(dh, t, n, gs);
+        x.fetch(h, t, n, hs);
+        x.fetch(dh, t, n, gs);
         products.fade(s, gs, inverse, n, values);
         steps.dots(s, hs, gs, ROW, n, values, lift);
         for (int j = 0; j < n; j++) {
@@ -381,9 +377,7 @@ final class MeanTiles {
         steps.dots(s, hs, qs, ROW, n, keys, read);
         x.read(slopes, ks, hs, n, keys);
         steps.blend(s, hs, ones, diagonal, ks, ROW, n, keys);
-        for (int r = 0; r < n; r++) {
-            products.unpack(s, hs + r * ROW, scale, keys, dq.at(), dq.row(t + r));
-        }
+        x.put(hs, scale, dq, t, n);
 
         // dk_i = exp(b_C - b_i) (dC v_i + dn) + sum of dA_ti q_t
         x.times(vs, turnedSlope, DecaySpace.tall(values), hs, n, keys, values);
@@ -393,7 +387,7 @@ final class MeanTiles {
         x.reach(slopes, qs, product, n, keys);
         steps.blend(s, hs, ones, ones, product, ROW, n, keys);
         steps.blend(s, hs, ones, diagonal, qs, ROW, n, keys);
-        write(dk, t, n);
+        x.put(hs, 1, dk, t, n);
 
         steps.dots(s, sum, sumSlope, 0, 1, keys, lane);
         double left = x.get(since, n - 1) * (x.get(lane, 0) + x.product(turnedState, turnedSlope, values, keys, product));
@@ -409,19 +403,13 @@ final class MeanTiles {
         x.times(ks, slope, DecaySpace.tall(keys), hs, n, values, keys);
         x.reach(tile, gs, product, n, values);
         steps.blend(s, hs, until, ones, product, ROW, n, values);
-        write(dv, t, n);
+        x.put(hs, 1, dv, t, n);
 
         products.fade(s, qs, since, n, keys);
         x.fadeState(slope, whole, keys, values);
         x.write(qs, gs, slope, keys, values, n);
         products.fade(s, sumSlope, whole, 1, keys);
         steps.gather(s, qs, lift, n, keys, sumSlope);
-    }
-
-    private void write(Head to, long t, int n) {
-        for (int r = 0; r < n; r++) {
-            products.unpack(s, hs + r * ROW, 1, to.width(), to.at(), to.row(t + r));
-        }
     }
 
     /** The gradient of the last level goes to the step that set it, and to the decays since; what is left goes to m. */
