@@ -107,13 +107,15 @@ public final class GatedLinearAttention implements SequenceLayer<GatedLinearAtte
 
     @Override
     public Step<State> forward(Tensor x, State past, Form form) {
-        Pieces.requireTokens("gated linear attention", x, config.width);
-        Pieces.requireState("gated linear attention", "sums", past.sums,
-                Shape.of(x.dim(0), config.heads, config.keyWidth / config.heads, config.width / config.heads));
+        Given.tokens("gated linear attention", x, config.width);
+        Given.state("gated linear attention", "sums", past.sums,
+                Shape.of(x.dim(0), config.heads, config.keyWidth / config.heads, config.width / config.heads), x);
         Tensor q = split(query.forward(x), config.heads);
         Tensor k = split(key.forward(x), config.heads);
         Tensor v = split(value.forward(x), config.heads);
-        Tensor decay = split(logSigmoid(wide.forward(narrow.forward(x))).div(config.temper), config.heads);
+        Tensor gates = wide.forward(narrow.forward(x));
+        Given.gate("gated linear attention", "g", gates);
+        Tensor decay = split(logSigmoid(gates).div(config.temper), config.heads);
         named("decay of each row", decay::exp);
         named("k", k);
         named("v", v);

@@ -1,5 +1,6 @@
 package dev.gatun.layers;
 
+import dev.gatun.engine.Device;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
 import dev.gatun.engine.Tensor;
@@ -29,10 +30,11 @@ final class Given {
 
     /**
      * A gate must be finite: one that is not would spoil the state for all tokens to come. One sum tells,
-     * so that this costs next to nothing.
+     * so that this costs next to nothing. Of a gate on another device nothing is asked, since an answer would stop
+     * that device until it has done all it was given.
      */
     static void gate(String layer, String gate, Tensor values) {
-        if (Double.isFinite(values.detach().sum().item())) {
+        if (!values.device().equals(Device.cpu()) || Double.isFinite(values.detach().sum().item())) {
             return;
         }
         double[] all = values.toDoubles();

@@ -136,10 +136,10 @@ public final class LinearAttention implements SequenceLayer<LinearAttention.Stat
 
     @Override
     public Step<State> forward(Tensor x, State past, Form form) {
-        Pieces.requireTokens("linear attention", x, config.width);
+        Given.tokens("linear attention", x, config.width);
         Shape sums = Shape.of(x.dim(0), config.heads, config.keySize, config.valueSize);
-        Pieces.requireState("linear attention", "sums", past.sums, sums);
-        Pieces.requireState("linear attention", "keys", past.keys, sums.drop(-1));
+        Given.state("linear attention", "sums", past.sums, sums, x);
+        Given.state("linear attention", "keys", past.keys, sums.drop(-1), x);
         Tensor q = split(query.forward(x), config.heads);
         Tensor k = split(key.forward(x), config.heads);
         Tensor v = split(value.forward(x), config.heads);

@@ -110,10 +110,11 @@ public final class MLstm implements SequenceLayer<MLstm.State> {
             return new State(none.c(), none.n(), none.m());
         }
 
-        void require(String layer, long batch, long heads, long keySize, long valueSize) {
-            Pieces.requireState(layer, "c", c, Shape.of(batch, heads, keySize, valueSize));
-            Pieces.requireState(layer, "n", n, Shape.of(batch, heads, keySize));
-            Pieces.requireState(layer, "m", m, Shape.of(batch, heads));
+        void require(String layer, Tensor x, long heads, long keySize, long valueSize) {
+            long batch = x.dim(0);
+            Given.state(layer, "c", c, Shape.of(batch, heads, keySize, valueSize), x);
+            Given.state(layer, "n", n, Shape.of(batch, heads, keySize), x);
+            Given.state(layer, "m", m, Shape.of(batch, heads), x);
         }
     }
 
@@ -192,13 +193,15 @@ public final class MLstm implements SequenceLayer<MLstm.State> {
 
     @Override
     public Step<State> forward(Tensor x, State past, Form form) {
-        Pieces.requireTokens("mlstm", x, config.width);
-        past.require("mlstm", x.dim(0), config.heads, config.keyWidth / config.heads, config.width / config.heads);
+        Given.tokens("mlstm", x, config.width);
+        past.require("mlstm", x, config.heads, config.keyWidth / config.heads, config.width / config.heads);
         Tensor q = split(query.forward(x), config.heads);
         Tensor k = split(key.forward(x), config.heads);
         Tensor v = split(value.forward(x), config.heads);
         Tensor i = gate(inputWeight, inputBias, x);
         Tensor f = gate(forgetWeight, forgetBias, x);
+        Given.gate("mlstm", "i", i);
+        Given.gate("mlstm", "f", f);
         Step<State> cell = config.cell().of(q, k, v, i, f, past, form);
         Tensor h = groupLayerNorm(merge(cell.y()), config.heads, norm, NORM_EPS);
         return new Step<>(out.forward(h.mul(outputGate.forward(x).sigmoid())), cell.state());

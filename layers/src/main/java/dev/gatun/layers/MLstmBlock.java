@@ -142,10 +142,10 @@ public final class MLstmBlock implements SequenceLayer<MLstmBlock.State> {
 
     @Override
     public Step<State> forward(Tensor x, State past, Form form) {
-        Pieces.requireTokens("mlstm block", x, config.width);
+        Given.tokens("mlstm block", x, config.width);
         long size = config.inner / config.heads;
-        past.cell.require("mlstm block", x.dim(0), config.heads, size, size);
-        Pieces.requireState("mlstm block", "inputs", past.inputs, conv.past(x.dim(0)));
+        past.cell.require("mlstm block", x, config.heads, size, size);
+        Given.state("mlstm block", "inputs", past.inputs, conv.past(x.dim(0)), x);
         Tensor all = up.forward(x);
         Tensor inside = all.slice(2, 0, config.inner).contiguous();
         Tensor z = all.slice(2, config.inner, 2 * config.inner);
@@ -157,6 +157,8 @@ public final class MLstmBlock implements SequenceLayer<MLstmBlock.State> {
         Tensor qkv = Tensor.concat(2, List.of(q, k, v));
         Tensor i = Linear.apply(inputWeight, qkv).add(inputBias).swap(1, 2);
         Tensor f = Linear.apply(forgetWeight, qkv).add(forgetBias).swap(1, 2);
+        Given.gate("mlstm block", "i", i);
+        Given.gate("mlstm block", "f", f);
         Step<MLstm.State> cell = new MLstm.Cell(config.sigmoidInput, config.eps, config.chunk)
                 .of(split(q, config.heads), split(k, config.heads), split(v, config.heads), i, f, past.cell, form);
         Tensor h = groupLayerNorm(merge(cell.y()), config.heads, norm, NORM_EPS);

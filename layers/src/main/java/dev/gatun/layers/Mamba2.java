@@ -163,16 +163,17 @@ public final class Mamba2 implements SequenceLayer<Mamba2.State> {
 
     @Override
     public Step<State> forward(Tensor x, State past, Form form) {
-        Pieces.requireTokens("mamba2", x, config.width);
+        Given.tokens("mamba2", x, config.width);
         long batch = x.dim(0);
-        Pieces.requireState("mamba2", "hidden", past.hidden, Shape.of(batch, config.heads, config.stateSize, config.headSize));
-        Pieces.requireState("mamba2", "inputs", past.inputs, conv.past(batch));
+        Given.state("mamba2", "hidden", past.hidden, Shape.of(batch, config.heads, config.stateSize, config.headSize), x);
+        Given.state("mamba2", "inputs", past.inputs, conv.past(batch), x);
         long inner = config.inner();
         long shared = config.groups * config.stateSize;
         Tensor all = in.forward(x);
         Tensor z = all.slice(2, 0, inner);
         CausalConv.Result filtered = conv.forward(all.slice(2, inner, inner + config.convolved()).contiguous(), past.inputs);
         Tensor steps = all.slice(2, inner + config.convolved(), all.dim(2));
+        Given.gate("mamba2", "dt", steps);
         long time = x.dim(1);
         Tensor values = filtered.y().slice(2, 0, inner).reshape(batch, time, config.heads, config.headSize);
         Tensor b = filtered.y().slice(2, inner, inner + shared).reshape(batch, time, config.groups, config.stateSize);

@@ -1,7 +1,5 @@
 package dev.gatun.layers;
 
-import dev.gatun.engine.Shape;
-import dev.gatun.engine.ShapeException;
 import dev.gatun.engine.Tensor;
 import java.util.ArrayList;
 import java.util.List;
@@ -51,21 +49,6 @@ final class Pieces {
             throw new IllegalArgumentException(layer + ": a chunk of " + tokens + " tokens, at least 1 is needed");
         }
         return tokens;
-    }
-
-    /** Refuses tokens that are not {@code [B, T, width]}. */
-    static void requireTokens(String layer, Tensor x, long width) {
-        if (x.shape().rank() != 3 || x.dim(2) != width) {
-            throw new ShapeException(layer + ": x must be [B, T, " + width + "], is " + x.shape() + "\n  x: " + x.describe());
-        }
-    }
-
-    /** Refuses part of a state that does not belong to this layer, or to this many sequences. */
-    static void requireState(String layer, String part, Tensor state, Shape wanted) {
-        if (!state.shape().equals(wanted)) {
-            throw new ShapeException(layer + ": the state's " + part + " must be " + wanted + ", is " + state.shape()
-                    + "\n  " + part + ": " + state.describe());
-        }
     }
 
     /** {@code [B, T, H K] -> [B, H, T, K]}. */

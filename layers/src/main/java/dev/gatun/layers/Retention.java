@@ -114,9 +114,9 @@ public final class Retention implements SequenceLayer<Retention.State> {
 
     @Override
     public Step<State> forward(Tensor x, State past, Form form) {
-        Pieces.requireTokens("retention", x, config.width);
-        Pieces.requireState("retention", "sums", past.sums,
-                Shape.of(x.dim(0), config.heads, config.keySize(), 2 * config.keySize()));
+        Given.tokens("retention", x, config.width);
+        Given.state("retention", "sums", past.sums,
+                Shape.of(x.dim(0), config.heads, config.keySize(), 2 * config.keySize()), x);
         Tensor q = rotated(split(query.forward(x), config.heads), past.position);
         Tensor k = rotated(split(key.forward(x), config.heads), past.position);
         Tensor v = split(value.forward(x), config.heads);

@@ -9,6 +9,7 @@ import static dev.gatun.ops.sequence.Rope.rope;
 
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Shape;
+import dev.gatun.engine.ShapeException;
 import dev.gatun.engine.Tensor;
 import dev.gatun.ops.sequence.Attention;
 import java.util.ArrayList;
@@ -149,6 +150,10 @@ public final class SoftmaxAttention implements SequenceLayer<SoftmaxAttention.St
     private record Pass(Tensor y, Tensor lse, Cache.Content all) {}
 
     private Pass pass(Tensor x, State past, Form form) {
+        Given.tokens("attention", x, config.width);
+        Shape shape = Shape.of(x.dim(0), config.kvHeads, kept(past), config.headSize);
+        Given.state("attention", "keys", past.keys, shape, x);
+        Given.state("attention", "values", past.values, shape, x);
         Tensor q = rotated(normed(queryNorm, split(query.forward(x), config.heads)), past.position);
         Tensor k = rotated(normed(keyNorm, split(key.forward(x), config.kvHeads)), past.position);
         Tensor v = split(value.forward(x), config.kvHeads);
@@ -175,6 +180,18 @@ public final class SoftmaxAttention implements SequenceLayer<SoftmaxAttention.St
             logs.add(part.lse());
         }
         return new Pass(out.forward(merge(Tensor.concat(2, outputs))), Tensor.concat(2, logs), all);
+    }
+
+    /** How many keys a past has, which must be at least those that tokens after it can see. */
+    private long kept(State past) {
+        long seen = config.window == 0 ? past.position : Math.min(past.position, config.prefix + config.window - 1);
+        long length = past.keys.shape().rank() == 4 ? past.keys.dim(2) : 0;
+        if (length < seen) {
+            throw new ShapeException("attention: the state has " + length + " keys of " + past.position + " tokens, a window of "
+                    + (config.window == 0 ? "all" : config.window + " and a prefix of " + config.prefix) + " needs " + seen
+                    + "\n  keys: " + past.keys.describe());
+        }
+        return length;
     }
 
     /** Scores {@code [B, H, T]} of one query a head, before cap, window and softmax. */

@@ -61,8 +61,9 @@ class LinearAttentionTest extends SequenceLayerLaws {
         Tensor x = Tensor.zeros(DType.F32, Shape.of(2, 3, 8));
         Tensor narrow = Tensor.zeros(DType.F32, Shape.of(2, 3, 6));
         e = assertThrows(ShapeException.class, () -> layer.forward(narrow, layer.start(2), Form.PARALLEL));
-        assertEquals("linear attention: x must be [B, T, 8], is [2, 3, 6]\n  x: f32[2, 3, 6] cpu", e.getMessage());
+        assertEquals("linear attention: x has 6 features, the layer has 8\n  x: f32[2, 3, 6] cpu", e.getMessage());
         e = assertThrows(ShapeException.class, () -> layer.forward(x, layer.start(3), Form.PARALLEL));
-        assertEquals("linear attention: the state's sums must be [2, 2, 4, 4], is [3, 2, 4, 4]\n  sums: f32[3, 2, 4, 4] cpu", e.getMessage());
+        assertEquals("linear attention: the state's sums is [3, 2, 4, 4], for x [2, 3, 8] it must be [2, 2, 4, 4]\n"
+                + "  x: f32[2, 3, 8] cpu\n  sums: f32[3, 2, 4, 4] cpu", e.getMessage());
     }
 }

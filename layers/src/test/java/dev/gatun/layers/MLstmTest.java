@@ -49,6 +49,7 @@ class MLstmTest extends SequenceLayerLaws {
         MLstm layer = new MLstm(Params.fresh(Key.of(1), DType.F32), Config.of(8, 2));
         MLstm.State other = MLstm.State.empty(DType.F32, 1, 2, 3, 4);
         e = assertThrows(ShapeException.class, () -> layer.forward(Tensor.zeros(DType.F32, Shape.of(1, 2, 8)), other, Form.PARALLEL));
-        assertEquals("mlstm: the state's c must be [1, 2, 2, 4], is [1, 2, 3, 4]\n  c: f32[1, 2, 3, 4] cpu", e.getMessage());
+        assertEquals("mlstm: the state's c is [1, 2, 3, 4], for x [1, 2, 8] it must be [1, 2, 2, 4]\n"
+                + "  x: f32[1, 2, 8] cpu\n  c: f32[1, 2, 3, 4] cpu", e.getMessage());
     }
 }
