@@ -2,4 +2,5 @@
 module dev.gatun.bindings {
     exports dev.gatun.bindings;
     exports dev.gatun.bindings.cuda;
+    exports dev.gatun.bindings.onednn;
 }

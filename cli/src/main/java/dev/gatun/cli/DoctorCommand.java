@@ -1,6 +1,7 @@
 package dev.gatun.cli;
 
 import dev.gatun.bindings.cuda.CudaDriver;
+import dev.gatun.bindings.onednn.OneDnn;
 import dev.gatun.engine.Backend;
 import dev.gatun.engine.Parallel;
 import dev.gatun.engine.cuda.Gpu;
@@ -34,6 +35,7 @@ final class DoctorCommand implements Runnable {
                 .filter(backend -> backend.on() && (backend != Backend.CUDA || Gpu.missing(0).isEmpty()))
                 .map(Backend::toString)
                 .collect(Collectors.joining(", ")));
+        facts.put("onednn", OneDnn.describe());
         facts.put("cuda", cuda());
         return facts;
     }

@@ -60,16 +60,21 @@ public sealed interface NativeLibrary {
      * @param name what people call it
      * @param property the system property that may hold a path: a file, or a folder with one of the files in it. A path
      *     that was given is the only one tried, so that a wrong one is noticed
-     * @param files names to ask the system's own loader for, best first
+     * @param files paths, or names to ask the system's own loader for, best first
      */
     static NativeLibrary find(String name, String property, String... files) {
         List<String> tried = new ArrayList<>();
         String given = System.getProperty(property);
         for (String candidate : given == null ? List.of(files) : below(Path.of(given), files)) {
+            Optional<String> refusal = isPath(candidate) ? SharedObject.refusal(Path.of(candidate)) : Optional.empty();
+            if (refusal.isPresent()) {
+                tried.add(candidate + ", which " + refusal.get());
+                continue;
+            }
             try {
                 return new Present(name, candidate, load(candidate));
             } catch (IllegalArgumentException notLoadable) {
-                tried.add(candidate);
+                tried.add(candidate + (isPath(candidate) ? ", which the system's loader refuses; is all there that it needs?" : ""));
             } catch (IllegalCallerException refused) {
                 return new Missing(name, name + ": native access is off; start Java with --enable-native-access="
                         + nativeModule());
@@ -91,9 +96,13 @@ public sealed interface NativeLibrary {
     // The global arena: a library is never unloaded, so no function pointer can outlive it.
     @SuppressWarnings("restricted")
     private static SymbolLookup load(String candidate) {
-        return candidate.contains("/") || candidate.contains("\\")
+        return isPath(candidate)
                 ? SymbolLookup.libraryLookup(Path.of(candidate).toAbsolutePath(), Arena.global())
                 : SymbolLookup.libraryLookup(candidate, Arena.global());
+    }
+
+    private static boolean isPath(String candidate) {
+        return candidate.contains("/") || candidate.contains("\\");
     }
 
     private static String nativeModule() {

@@ -37,7 +37,7 @@ class NativeLibraryTest {
         System.setProperty(PROPERTY, file.toString());
 
         assertEquals(
-                Optional.of("maths: cannot load " + file + " (from -Dgatun.test.library)"),
+                Optional.of("maths: cannot load " + file + ", which does not exist (from -Dgatun.test.library)"),
                 NativeLibrary.find("maths", PROPERTY, mathLibrary()).missing());
     }
 
@@ -46,8 +46,8 @@ class NativeLibraryTest {
         System.setProperty(PROPERTY, folder.toString());
 
         assertEquals(
-                Optional.of("maths: cannot load " + folder.resolve("a.so") + " or " + folder.resolve("b.so")
-                        + " (from -Dgatun.test.library)"),
+                Optional.of("maths: cannot load " + folder.resolve("a.so") + ", which does not exist or "
+                        + folder.resolve("b.so") + ", which does not exist (from -Dgatun.test.library)"),
                 NativeLibrary.find("maths", PROPERTY, "a.so", "b.so").missing());
     }
 
