@@ -3,4 +3,6 @@ module dev.gatun.bindings {
     exports dev.gatun.bindings;
     exports dev.gatun.bindings.cuda;
     exports dev.gatun.bindings.onednn;
+
+    uses dev.gatun.bindings.cuda.EmulatedCuda;
 }

@@ -5,4 +5,8 @@ module dev.gatun.verify {
     requires static net.jqwik.api;
 
     exports dev.gatun.verify;
+    exports dev.gatun.verify.ptx;
+
+    provides dev.gatun.bindings.cuda.EmulatedCuda with
+            dev.gatun.verify.ptx.EmulatedDriver;
 }

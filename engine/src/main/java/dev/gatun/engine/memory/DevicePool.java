@@ -15,7 +15,8 @@ import java.util.stream.Collectors;
  * may be handed out again as soon as it is given back: what used it before is queued before what uses it next. Small
  * blocks are cut from slabs; free large ones go back to the driver, oldest first, when it has no more.
  *
- * <p>{@code -Dgatun.poison=true} fills blocks with NaN before they are handed out, as on the host.
+ * <p>{@code -Dgatun.poison=true} fills blocks with NaN before they are handed out, as on the host. An emulated device
+ * finds accesses outside of what it gave, so there every block is its own piece of the device's memory, of just its size.
  */
 public final class DevicePool implements Pool {
 
@@ -27,6 +28,7 @@ public final class DevicePool implements Pool {
     private final CudaStream stream;
     private final ArrayDeque<Block>[] free;
     private final Set<Block> live = Collections.newSetFromMap(new IdentityHashMap<>());
+    private final boolean exact;
     private final boolean poison = Boolean.getBoolean("gatun.poison");
     private long slab;
     private long slabUsed = SLAB_BYTES;
@@ -39,6 +41,7 @@ public final class DevicePool implements Pool {
     public DevicePool(CudaContext context, CudaStream stream) {
         this.context = context;
         this.stream = stream;
+        this.exact = context.info().emulated();
         this.free = new ArrayDeque[Long.SIZE * 4];
         for (int i = 0; i < free.length; i++) {
             free[i] = new ArrayDeque<>();
@@ -48,7 +51,7 @@ public final class DevicePool implements Pool {
     @Override
     public synchronized Block take(long bytes, Object holds) {
         int sizeClass = HostPool.sizeClass(Math.max(bytes, 256));
-        Block block = free[sizeClass].pollLast();
+        Block block = exact ? new Block(fromDriver(Math.max(bytes, 1)), Math.max(bytes, 1), sizeClass) : free[sizeClass].pollLast();
         if (block == null) {
             block = fresh(HostPool.classBytes(sizeClass), sizeClass);
         }
@@ -67,6 +70,11 @@ public final class DevicePool implements Pool {
         live.remove(block);
         liveBytes -= block.bytes();
         block.holds = null;
+        if (exact) {
+            context.free(block.segment().address());
+            heldBytes -= block.bytes();
+            return;
+        }
         block.returnedAt = ++returns;
         free[block.sizeClass].addLast(block);
     }

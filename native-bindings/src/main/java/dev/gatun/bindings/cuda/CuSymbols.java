@@ -1,13 +1,22 @@
 package dev.gatun.bindings.cuda;
 
 import dev.gatun.bindings.NativeLibrary;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
+import java.lang.invoke.MethodHandle;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.ServiceLoader;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Where the CUDA driver's functions come from: the machine's own driver, or whoever was named with {@link #use} before
- * the first call, an emulated one for instance. A driver that is not there is no failure; {@link CudaDriver#probe} says so.
+ * Where the CUDA driver's functions come from: the machine's own driver, an {@link EmulatedCuda} with
+ * {@code -Dgatun.cuda=emulated}, or whoever was named with {@link #use} before the first call. A driver that is not there is no failure; {@link CudaDriver#probe} says so.
  */
 public final class CuSymbols {
 
@@ -33,6 +42,9 @@ public final class CuSymbols {
     static final List<String> OPTIONAL = List.of(
             "cuMemAllocAsync", "cuMemFreeAsync", "cuLaunchKernelEx", "cuStreamBeginCapture_v2", "cuStreamEndCapture",
             "cuGraphInstantiateWithFlags", "cuGraphLaunch");
+
+    /** The value of {@code gatun.cuda} that asks for an {@link EmulatedCuda}; every other one is a path. */
+    private static final String EMULATED = "emulated";
 
     private static SymbolLookup chosen;
     private static Choice choice;
@@ -66,12 +78,43 @@ public final class CuSymbols {
 
     private static synchronized Choice choice() {
         if (choice == null) {
-            choice = chosen != null ? checked(chosen) : switch (NativeLibrary.find("CUDA driver", "gatun.cuda", LIBRARY)) {
+            choice = chosen != null ? checked(chosen) : isEmulated() ? emulated() : switch (NativeLibrary.find("CUDA driver", "gatun.cuda", LIBRARY)) {
                 case NativeLibrary.Present present -> checked(present.symbols());
                 case NativeLibrary.Missing missing -> new Choice(name -> Optional.empty(), missing.missing());
             };
         }
         return choice;
+    }
+
+    /** Whether an emulated driver was asked for. */
+    static boolean isEmulated() {
+        return EMULATED.equals(System.getProperty("gatun.cuda"));
+    }
+
+    private static Choice emulated() {
+        Optional<EmulatedCuda> driver = ServiceLoader.load(EmulatedCuda.class).findFirst();
+        return driver.isPresent() ? checked(symbols(driver.get().functions()))
+                : new Choice(name -> Optional.empty(), Optional.of("CUDA driver: gatun-verify, which has the emulated one, is not on the path"));
+    }
+
+    @SuppressWarnings("restricted")
+    private static SymbolLookup symbols(Map<String, MethodHandle> functions) {
+        Map<String, MemorySegment> stubs = new ConcurrentHashMap<>();
+        return name -> Optional.ofNullable(functions.get(name)).map(function -> stubs.computeIfAbsent(name, n ->
+                Linker.nativeLinker().upcallStub(function, descriptor(function), Arena.global())));
+    }
+
+    /** How a driver's function of these types is called. */
+    static FunctionDescriptor descriptor(MethodHandle function) {
+        return FunctionDescriptor.of(Cuda$shared.C_INT, function.type().parameterList().stream().map(CuSymbols::layout).toArray(MemoryLayout[]::new));
+    }
+
+    private static MemoryLayout layout(Class<?> type) {
+        if (type == MemorySegment.class) {
+            return Cuda$shared.C_POINTER;
+        }
+        return type == long.class ? Cuda$shared.C_LONG_LONG : type == int.class ? Cuda$shared.C_INT
+                : type == byte.class ? Cuda$shared.C_CHAR : Cuda$shared.C_FLOAT;
     }
 
     private static Choice checked(SymbolLookup symbols) {

@@ -60,6 +60,11 @@ public final class CudaDriver {
         public int capability() {
             return 10 * major + minor;
         }
+
+        /** Whether it is no GPU but an {@link EmulatedCuda}. */
+        public boolean emulated() {
+            return CuSymbols.isEmulated();
+        }
     }
 
     private CudaDriver() {}
