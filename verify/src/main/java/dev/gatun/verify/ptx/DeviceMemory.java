@@ -33,12 +33,14 @@ public final class DeviceMemory {
 
     /** A piece of memory; the bytes of a freed one are gone, its place is remembered. */
     static final class Allocation {
+        final DeviceMemory of;
         final long base;
         final long size;
         byte[] data;
         byte[] written;
 
-        Allocation(long base, int size) {
+        Allocation(DeviceMemory of, long base, int size) {
+            this.of = of;
             this.base = base;
             this.size = size;
             this.data = new byte[size];
@@ -77,7 +79,7 @@ public final class DeviceMemory {
         if (bytes <= 0 || bytes > capacity - used || bytes > Integer.MAX_VALUE - 8) {
             return 0;
         }
-        Allocation made = new Allocation(next, (int) bytes);
+        Allocation made = new Allocation(this, next, (int) bytes);
         allocations.put(made.base, made);
         next = (made.base + bytes + GAP + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         used += bytes;

@@ -474,7 +474,7 @@ final class Warp {
             throw misaligned(i, lane, address, bytes);
         }
         DeviceMemory.Allocation met = i.met;
-        if (met == null || !met.holds(address, bytes)) {
+        if (met == null || met.of != launch.memory || !met.holds(address, bytes)) {
             met = launch.memory.find(address, bytes);
             if (met == null) {
                 throw fault(i, lane, PtxFault.ADDRESS, launch.memory.where(address, bytes));
