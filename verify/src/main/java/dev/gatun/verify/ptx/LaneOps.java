@@ -204,7 +204,7 @@ final class LaneOps {
             for (int l = 0; l < LANES; l++) d[l] = a[l] & 0x80000000L | b[l] & 0x7FFFFFFFL;
         });
         put("ex2.approx.ftz.f32", WW, (m, d, a, b, c, e) -> {
-            for (int l = 0; l < LANES; l++) if ((m >>> l & 1) != 0) d[l] = bits(flush(Approx.near(powerOfTwo(flush(f(a[l]))))));
+            for (int l = 0; l < LANES; l++) if ((m >>> l & 1) != 0) d[l] = bits(flush(powerOfTwo(flush(f(a[l])))));
         });
         put("rcp.approx.ftz.f32", WW, (m, d, a, b, c, e) -> {
             for (int l = 0; l < LANES; l++) if ((m >>> l & 1) != 0) d[l] = bits(flush(Approx.near(1 / flush(f(a[l])))));
@@ -228,8 +228,9 @@ final class LaneOps {
         return Math.abs(x) < Float.MIN_NORMAL ? Math.copySign(0f, x) : x;
     }
 
+    /** Zero has the power 1 on every device; others are as near as {@link Approx} says. */
     private static float powerOfTwo(float x) {
-        return (float) Math.pow(2, x);
+        return x == 0 ? 1 : Approx.near((float) Math.pow(2, x));
     }
 
     /**
