@@ -92,7 +92,7 @@ class ChecksTest {
     void doctor_names_the_machine_and_what_computes() {
         assertEquals(0, gatun("doctor"), error);
         assertEquals(
-                List.of("processor", "cores", "system", "java", "threads", "vectors", "kernels", "backends", "cuda"),
+                List.of("processor", "cores", "system", "java", "threads", "vectors", "kernels", "backends", "onednn", "cuda"),
                 output.stream().map(line -> line.split(" ")[0]).toList());
     }
 }
