@@ -1,7 +1,5 @@
 package dev.gatun.layers.memory;
 
-import static dev.gatun.ops.sequence.LinearScan.linearScan;
-
 import dev.gatun.engine.Device;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
@@ -30,19 +28,6 @@ final class Bands {
         Tensor padded = Tensor.concat(3, List.of(gamma.flip(3), Tensor.zeros(gamma.dtype(), s.with(3, rows))));
         return padded.reshape(s.dim(0), s.dim(1), rows * (columns + 1)).slice(2, 0, rows * columns)
                 .reshape(s.dim(0), s.dim(1), rows, columns).slice(3, window - 1 - before, columns);
-    }
-
-    /**
-     * Rows {@code y_t = gate_t y_{t-1} + b_t}, with a last column that starts at 1 and is only carried on: the share of what there
-     * was before. {@code [B, H, n, N]} to {@code [B, H, n, N + 1]}.
-     */
-    static Tensor carried(Tensor b, Tensor gate) {
-        Shape s = b.shape();
-        Tensor none = Tensor.zeros(b.dtype(), s.with(3, 1));
-        Tensor start = Tensor.concat(2, List.of(Tensor.zeros(b.dtype(), s.drop(2)), Tensor.ones(b.dtype(), s.drop(2).with(2, 1))));
-        Tensor all = Tensor.concat(3, List.of(b, none));
-        Tensor gates = gate == null ? Tensor.ones(b.dtype(), all.shape()) : column(gate).expand(all.shape());
-        return linearScan(gates, all, start);
     }
 
     static void require(String op, String what, Tensor x, Shape shape) {

@@ -1,5 +1,7 @@
 package dev.gatun.layers.memory;
 
+import static dev.gatun.ops.sequence.MemoryScan.carried;
+
 import dev.gatun.engine.DType;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
@@ -103,7 +105,7 @@ public final class DotMemory implements Memory<DotMemory.State> {
         Tensor ones = Tensor.ones(dtype, x.q().shape().with(3, 1));
         Tensor band = Bands.diagonal(x.gamma() == null ? ones : x.gamma(), seen);
         band = x.rate() == null ? band : band.mul(Bands.column(x.rate()));
-        Tensor shares = Bands.carried(band, x.retain());
+        Tensor shares = carried(band, x.retain());
         Tensor g = shares.slice(3, 0, seen + n);
         Tensor beta = shares.slice(3, seen + n, seen + n + 1);
         Tensor aims = config.loss == Loss.DOT ? values

@@ -1,7 +1,9 @@
 package dev.gatun.layers.memory;
 
-import static dev.gatun.ops.sequence.MemoryChunk.memoryChunk;
 import static dev.gatun.layers.Inside.named;
+import static dev.gatun.ops.sequence.MemoryChunk.memoryChunk;
+import static dev.gatun.ops.sequence.MemoryScan.carried;
+import static dev.gatun.ops.sequence.MemoryScan.memoryScan;
 import static dev.gatun.ops.sequence.NewtonSchulz.newtonSchulz;
 
 import dev.gatun.autograd.Checkpoint;
@@ -171,8 +173,10 @@ public final class FastMemory implements Memory<FastMemory.State> {
         State state = past;
         long time = tokens.time();
         for (long t = 0; t < time;) {
-            long end = Math.min(time, t + (form == Form.RECURRENT ? 1 : piece(state, tokens.q().dim(0))));
-            Step<State> step = advance(tokens.slice(t, end), state, form);
+            long whole = form == Form.RECURRENT || !scans(state) ? 0 : (time - t) / config.chunk * config.chunk;
+            long end = whole > 0 ? t + whole : Math.min(time, t + (form == Form.RECURRENT ? 1 : piece(state, tokens.q().dim(0))));
+            Tokens part = tokens.slice(t, end);
+            Step<State> step = whole > 0 ? scanned(part, state) : advance(part, state, form);
             outputs.add(step.y());
             state = step.state();
             t = end;
@@ -206,7 +210,7 @@ public final class FastMemory implements Memory<FastMemory.State> {
         Tensor keys = joined(past.keys, x.k());
         Tensor values = joined(past.values, x.v());
         Piece piece = new Piece(x, past.weights, past.momentum, past.anchor, keys, values);
-        Written written = form == Form.RECURRENT ? step(piece) : fuses(piece) ? fused(piece) : recomputed(piece);
+        Written written = form == Form.RECURRENT ? step(piece) : fuses() && past.anchor.isEmpty() ? fused(piece) : recomputed(piece);
         long position = (past.position + x.time()) % config.chunk;
         long from = Math.max(0, keys.dim(2) - (config.window - 1));
         return new Step<>(written.y, new State(written.weights, written.momentum, position == 0 ? List.of() : piece.at(),
@@ -295,15 +299,28 @@ public final class FastMemory implements Memory<FastMemory.State> {
         return new Written(config.network.read(lifted(x.q()), x.q(), norm(), Network.fixed(weights)), weights, momentum);
     }
 
-    /** Whether one op does the piece: an mlp with momentum, on tokens as they are, from a chunk's border on. */
-    private boolean fuses(Piece p) {
+    /** Whether one op does a piece from a chunk's border on: an mlp with momentum, on tokens as they are. */
+    private boolean fuses() {
         return config.rule == Rule.GDM && config.loss == Loss.SQUARED && config.degree == 0 && config.network.layers() > 0
-                && !config.network.postnorm() && p.anchor.isEmpty();
+                && !config.network.postnorm();
+    }
+
+    /** Whether one op does all whole chunks: each token's loss is its own. */
+    private boolean scans(State past) {
+        return fuses() && config.window == 1 && past.anchor.isEmpty();
+    }
+
+    private Step<State> scanned(Tokens x, State past) {
+        Tensor rate = x.gamma() == null ? x.rate() : x.rate().mul(x.gamma().dropAxis(3));
+        Tensor retain = x.retain() == null ? Tensor.ones(rate.dtype(), rate.shape()) : x.retain();
+        MemoryChunk.Result found = memoryScan(x.q(), x.k(), x.v(), retain, x.momentum(), rate, past.weights, past.momentum,
+                config.network.residual(), config.chunk);
+        return new Step<>(found.y(), new State(found.weights(), found.momentum(), past.keys, past.values));
     }
 
     private Written fused(Piece p) {
-        Tensor steps = Bands.carried(band(p), p.tokens.momentum());
-        MemoryChunk.Result found = memoryChunk(p.tokens.q(), p.keys, p.values, Bands.carried(steps, p.tokens.retain()), last(steps),
+        Tensor steps = carried(band(p), p.tokens.momentum());
+        MemoryChunk.Result found = memoryChunk(p.tokens.q(), p.keys, p.values, carried(steps, p.tokens.retain()), last(steps),
                 p.weights, p.momentum, config.network.residual());
         return new Written(found.y(), found.weights(), found.momentum());
     }
@@ -315,8 +332,8 @@ public final class FastMemory implements Memory<FastMemory.State> {
         List<Network.Slope> slopes = slopes(p);
         Tensor band = band(p);
         long tokens = band.dim(3);
-        Tensor steps = moving ? Bands.carried(band, x.momentum()) : band;
-        Tensor shares = Bands.carried(steps, x.retain());
+        Tensor steps = moving ? carried(band, x.momentum()) : band;
+        Tensor shares = carried(steps, x.retain());
         long own = shares.dim(3) - 1;
         Tensor g = columns(shares, 0, tokens);
         Tensor f = moving ? columns(shares, tokens, own) : null;
@@ -351,9 +368,9 @@ public final class FastMemory implements Memory<FastMemory.State> {
         Tensor band = band(p);
         long tokens = band.dim(3);
         long n = x.time();
-        Tensor sums = Bands.carried(band, x.momentum());
+        Tensor sums = carried(band, x.momentum());
         Tensor rate = Bands.column(config.rule.rateInside() ? Tensor.ones(band.dtype(), x.rate().shape()) : x.rate().neg());
-        Tensor shares = Bands.carried(Bands.diagonal(rate, 0), x.retain());
+        Tensor shares = carried(Bands.diagonal(rate, 0), x.retain());
         List<Tensor> each = new ArrayList<>();
         List<Tensor> weights = new ArrayList<>();
         List<Tensor> momentum = new ArrayList<>();

@@ -42,6 +42,10 @@ final class MatrixForms {
         for (int i = 0; i < SIDE; i++) {
             steps.rows().multiplyAdd(s, i * ROW, s, BLOCK + i * ROW, s, 3 * BLOCK, s, 3 * BLOCK, SIDE);
         }
+        for (boolean adds : new boolean[] {false, true}) {
+            steps.scaleColumns(s, 0, BLOCK, 2 * BLOCK, ROW, SIDE, SIDE, adds);
+        }
+        steps.addDots(s, 0, BLOCK, 3 * BLOCK, ROW, SIDE, SIDE);
         steps.rows().add(s, 0, s, 3 * BLOCK, SIDE * SIDE);
         steps.rows().dot(s, 0, s, BLOCK, SIDE);
         steps.rows().squares(s, 0, 0, SIDE * SIDE);

@@ -37,6 +37,12 @@ interface MatrixSteps {
     /** {@code to = fromᵀ} for padded sizes. */
     void transpose(MemorySegment s, long from, long fromRow, long to, long toRow, int rows, int columns);
 
+    /** {@code c[i, j] = a[i, j] by[j]}, or that added; rows of all three lie equally far apart, columns are padded. */
+    void scaleColumns(MemorySegment s, long a, long by, long c, long row, int rows, int columns, boolean adds);
+
+    /** {@code sums[j] += sum over i of a[i, j] b[i, j]}. */
+    void addDots(MemorySegment s, long a, long b, long sums, long row, int rows, int columns);
+
     /** Loops over single rows. */
     RowSteps rows();
 
@@ -81,6 +87,36 @@ interface MatrixSteps {
         public void transpose(MemorySegment s, long from, long fromRow, long to, long toRow, int rows, int columns) {
             for (int j = 0; j < columns; j += L) {
                 TURN.run(s, from + j * 4L, fromRow, L * fromRow, s, to + j * toRow, toRow, W, rows / L);
+            }
+        }
+
+        @Override
+        public void scaleColumns(MemorySegment s, long a, long by, long c, long row, int rows, int columns, boolean adds) {
+            for (int j = 0; j < columns; j += L) {
+                FloatVector factor = FloatVector.fromMemorySegment(S, s, by + j * 4L, NATIVE);
+                for (int i = 0; i < rows; i++) {
+                    long at = i * row + j * 4L;
+                    FloatVector x = FloatVector.fromMemorySegment(S, s, a + at, NATIVE);
+                    FloatVector y = adds ? factor.fma(x, FloatVector.fromMemorySegment(S, s, c + at, NATIVE)) : factor.mul(x);
+                    y.intoMemorySegment(s, c + at, NATIVE);
+                }
+            }
+        }
+
+        @Override
+        public void addDots(MemorySegment s, long a, long b, long sums, long row, int rows, int columns) {
+            for (int j = 0; j < columns; j += L) {
+                FloatVector s0 = FloatVector.fromMemorySegment(S, s, sums + j * 4L, NATIVE), s1 = FloatVector.zero(S);
+                FloatVector s2 = FloatVector.zero(S), s3 = FloatVector.zero(S);
+                for (int i = 0; i < rows; i += 4) {
+                    long x = a + i * row + j * 4L;
+                    long y = b + i * row + j * 4L;
+                    s0 = FloatVector.fromMemorySegment(S, s, x, NATIVE).fma(FloatVector.fromMemorySegment(S, s, y, NATIVE), s0);
+                    s1 = FloatVector.fromMemorySegment(S, s, x + row, NATIVE).fma(FloatVector.fromMemorySegment(S, s, y + row, NATIVE), s1);
+                    s2 = FloatVector.fromMemorySegment(S, s, x + 2 * row, NATIVE).fma(FloatVector.fromMemorySegment(S, s, y + 2 * row, NATIVE), s2);
+                    s3 = FloatVector.fromMemorySegment(S, s, x + 3 * row, NATIVE).fma(FloatVector.fromMemorySegment(S, s, y + 3 * row, NATIVE), s3);
+                }
+                s0.add(s1).add(s2.add(s3)).intoMemorySegment(s, sums + j * 4L, NATIVE);
             }
         }
 
@@ -243,8 +279,30 @@ interface MatrixSteps {
         }
     }
 
-    /** Plain loops, with the same sums in the same order. */
+    /** Plain loops, with the products' sums in the same order. */
     final class Plain implements MatrixSteps {
+
+        @Override
+        public void scaleColumns(MemorySegment s, long a, long by, long c, long row, int rows, int columns, boolean adds) {
+            for (int i = 0; i < rows; i++) {
+                for (int j = 0; j < columns; j++) {
+                    long at = i * row + j * 4L;
+                    float x = s.get(F, by + j * 4L);
+                    s.set(F, c + at, adds ? Math.fma(x, s.get(F, a + at), s.get(F, c + at)) : x * s.get(F, a + at));
+                }
+            }
+        }
+
+        @Override
+        public void addDots(MemorySegment s, long a, long b, long sums, long row, int rows, int columns) {
+            for (int j = 0; j < columns; j++) {
+                float sum = s.get(F, sums + j * 4L);
+                for (int i = 0; i < rows; i++) {
+                    sum = Math.fma(s.get(F, a + i * row + j * 4L), s.get(F, b + i * row + j * 4L), sum);
+                }
+                s.set(F, sums + j * 4L, sum);
+            }
+        }
 
         @Override
         public RowSteps rows() {

@@ -92,17 +92,7 @@ public record MemoryChunk(int layers, boolean residual) implements Composed {
         require("v", in[2], q.with(2, keys).with(3, out));
         require("shares", in[3], q.with(3, keys + 2));
         require("last", in[4], q.with(2, 1).with(3, keys + 1));
-        long width = q.last();
-        for (int i = 0; i < layers; i++) {
-            Shape w = in[WEIGHTS + i].shape();
-            long rows = i == layers - 1 ? out : w.rank() == 4 ? w.dim(2) : -1;
-            require("w" + (i + 1), in[WEIGHTS + i], q.with(2, rows).with(3, width));
-            require("s" + (i + 1), in[WEIGHTS + layers + i], in[WEIGHTS + i].shape());
-            width = rows;
-        }
-        if (residual && out != q.last()) {
-            throw new ShapeException("a residual adds keys to values, which differ in size: " + q.last() + " and " + out);
-        }
+        weights(WEIGHTS, q, out, in);
         List<Spec> specs = new ArrayList<>(List.of(in[0].with(q.with(3, out))));
         for (int i = 0; i < 2 * layers; i++) {
             specs.add(in[WEIGHTS + i]);
@@ -110,7 +100,22 @@ public record MemoryChunk(int layers, boolean residual) implements Composed {
         return specs;
     }
 
-    private static void require(String what, Spec spec, Shape shape) {
+    /** Refuses weights and momenta, of which the first is that input, that do not lead from queries to values. */
+    void weights(int first, Shape q, long out, Spec... in) {
+        long width = q.last();
+        for (int i = 0; i < layers; i++) {
+            Shape w = in[first + i].shape();
+            long rows = i == layers - 1 ? out : w.rank() == 4 ? w.dim(2) : -1;
+            require("w" + (i + 1), in[first + i], q.with(2, rows).with(3, width));
+            require("s" + (i + 1), in[first + layers + i], in[first + i].shape());
+            width = rows;
+        }
+        if (residual && out != q.last()) {
+            throw new ShapeException("a residual adds keys to values, which differ in size: " + q.last() + " and " + out);
+        }
+    }
+
+    static void require(String what, Spec spec, Shape shape) {
         if (!spec.shape().equals(shape)) {
             throw new ShapeException(what + " must be " + shape + ", is " + spec.shape());
         }

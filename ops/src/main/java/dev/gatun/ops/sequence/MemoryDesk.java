@@ -10,14 +10,13 @@ import dev.gatun.engine.lanes.Expr;
 import dev.gatun.engine.lanes.LaneCompiler;
 import dev.gatun.engine.lanes.Loop;
 import dev.gatun.ops.Activations.Activation;
-import dev.gatun.ops.Activations.ActivationGradient;
 import dev.gatun.ops.Curve;
 import java.lang.foreign.MemorySegment;
 import java.util.Collections;
 import java.util.List;
 
 /**
- * A thread's scratch memory as a desk of padded matrices, and what {@link MemoryChunkTiles} does with them. Features are rows,
+ * A thread's scratch memory as a desk of padded matrices, and what {@link MemorySweep} does with them. Features are rows,
  * tokens are columns. What lies behind the last row and column is zero.
  */
 final class MemoryDesk {
@@ -45,18 +44,17 @@ final class MemoryDesk {
     private static final Expr A = Expr.input(0);
     private static final Expr B = Expr.input(1);
     private static final Expr C = Expr.input(2);
-    private static final Expr D = Expr.input(3);
 
-    static final Loop GELU = loop(1, new Activation(Curve.GELU, 0).body(A));
-    /** {@code b gelu'(a)}. */
-    static final Loop SLOPE = loop(2, new ActivationGradient(Curve.GELU, 1).body(A, B));
-    /** {@code b c gelu''(a)}. */
-    static final Loop BEND = loop(3, new ActivationGradient(Curve.GELU, 2).body(A, B.mul(C)));
+    /** gelu, gelu' and gelu'', which share their exponential and error function. */
+    static final Loop CURVES = LaneCompiler.compile(DType.F32, List.of(DType.F32), Collections.nCopies(3, DType.F32),
+            List.of(new Activation(Curve.GELU, 0).body(A), new Activation(Curve.GELU, 1).body(A), new Activation(Curve.GELU, 2).body(A)),
+            List.of(Access.DENSE));
+    /** {@code a b c}. */
+    static final Loop BEND = loop(3, A.mul(B).mul(C));
+    static final Loop MINUS = loop(1, A.neg());
     static final Loop PLUS = loop(2, A.add(B));
     static final Loop TIMES = loop(2, A.mul(B));
     static final Loop TIMES_PLUS = loop(3, A.mul(B).add(C));
-    /** {@code a b + c d}. */
-    static final Loop MIX = loop(4, A.mul(B).add(C.mul(D)));
     /** {@code 2 (a - b)}, {@code 2 (a + c - b)}. */
     static final Loop ERROR = loop(2, A.sub(B).mul(2));
     static final Loop RESIDUAL_ERROR = loop(3, A.add(C).sub(B).mul(2));
@@ -104,18 +102,19 @@ final class MemoryDesk {
         steps.transpose(s, from.at, from.row, to.at, to.row, from.rows, from.columns);
     }
 
-    /** A loop over blocks of one size, of which those with a single row are repeated; the last one is the result. */
+    /** A loop over blocks of one size, inputs and then outputs, with numbers of the call. */
     void run(Loop loop, double[] numbers, Block... blocks) {
-        Block to = blocks[blocks.length - 1];
+        Block like = blocks[0];
         MemorySegment[] memory = new MemorySegment[blocks.length];
         long[] offsets = new long[blocks.length];
         long[] rows = new long[blocks.length];
         for (int i = 0; i < blocks.length; i++) {
             memory[i] = s;
             offsets[i] = blocks[i].at;
-            rows[i] = blocks[i].height == 1 && to.height > 1 ? 0 : blocks[i].row;
+            rows[i] = blocks[i].row;
         }
-        loop.run(memory, offsets, rows, NEIGHBOURS, numbers, to.rows, to.columns);
+        boolean gapless = like.row == like.columns * 4L;
+        loop.run(memory, offsets, rows, NEIGHBOURS, numbers, gapless ? 1 : like.rows, gapless ? like.rows * like.columns : like.columns);
     }
 
     private static final long[] NEIGHBOURS = {1, 1, 1, 1, 1};
@@ -124,11 +123,20 @@ final class MemoryDesk {
         run(loop, NONE, blocks);
     }
 
+    /** Each column of a times its number of a row. */
+    void scaleColumns(Block a, Block by, Block to) {
+        steps.scaleColumns(s, a.at, by.at, to.at, a.row, a.rows, a.columns, false);
+    }
+
+    /** {@code a by + b with}, numbers of rows for each column; to may be a. */
+    void mixColumns(Block a, Block by, Block b, Block with, Block to) {
+        steps.scaleColumns(s, a.at, by.at, to.at, a.row, a.rows, a.columns, false);
+        steps.scaleColumns(s, b.at, with.at, to.at, a.row, a.rows, a.columns, true);
+    }
+
     /** {@code sums[t] += sum over d of a[d, t] b[d, t]}. */
     void addDots(Block a, Block b, Block sums) {
-        for (int d = 0; d < a.height; d++) {
-            steps.rows().multiplyAdd(s, a.at + d * a.row, s, b.at + d * b.row, s, sums.at, s, sums.at, a.columns);
-        }
+        steps.addDots(s, a.at, b.at, sums.at, a.row, a.rows, a.columns);
     }
 
     /** {@code sum of a b}. */
@@ -160,8 +168,13 @@ final class MemoryDesk {
     }
 
     void store(Block from, MemorySegment y, long item) {
+        storeAt(from, y, item * from.height * from.width);
+    }
+
+    /** A matrix to a place in a tensor, counted in elements. */
+    void storeAt(Block from, MemorySegment y, long at) {
         for (int i = 0; i < from.height; i++) {
-            MemorySegment.copy(s, from.at + i * from.row, y, (item * from.height + i) * from.width * 4, from.width * 4L);
+            MemorySegment.copy(s, from.at + i * from.row, y, (at + (long) i * from.width) * 4, from.width * 4L);
         }
     }
 }
