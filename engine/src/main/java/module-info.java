@@ -11,4 +11,5 @@ module dev.gatun.engine {
     exports dev.gatun.engine.cuda;
     exports dev.gatun.engine.lanes;
     exports dev.gatun.engine.memory;
+    exports dev.gatun.engine.onednn;
 }

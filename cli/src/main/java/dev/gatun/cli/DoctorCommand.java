@@ -8,10 +8,12 @@ import dev.gatun.engine.cuda.Gpu;
 import dev.gatun.engine.lanes.FirstCompiler;
 import dev.gatun.engine.lanes.Lanes;
 import dev.gatun.engine.lanes.VectorApi;
+import dev.gatun.engine.onednn.Winners;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 
@@ -36,6 +38,8 @@ final class DoctorCommand implements Runnable {
                 .map(Backend::toString)
                 .collect(Collectors.joining(", ")));
         facts.put("onednn", OneDnn.describe());
+        facts.put("winners", Winners.any() ? String.join(", ", new TreeSet<>(Winners.won()))
+                : "nothing in the table of winners; -Dgatun.onednn.use and -Dgatun.backends say otherwise");
         facts.put("cuda", cuda());
         return facts;
     }

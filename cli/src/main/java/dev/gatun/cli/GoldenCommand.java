@@ -1,5 +1,6 @@
 package dev.gatun.cli;
 
+import dev.gatun.bindings.onednn.OneDnn;
 import dev.gatun.engine.Backend;
 import dev.gatun.engine.DType;
 import dev.gatun.verify.Golden;
@@ -54,12 +55,15 @@ final class GoldenCommand implements Callable<Integer> {
     private Backend backend() {
         for (Backend known : Backend.values()) {
             if (known != Backend.CUDA && known.toString().equals(backend.toLowerCase(Locale.ROOT))) {
-                if (!known.on()) {
+                if (known == Backend.ONEDNN && OneDnn.missing().isPresent()) {
+                    throw new UserError("--backend: " + OneDnn.missing().get());
+                }
+                if (known != Backend.ONEDNN && !known.on()) {
                     throw new UserError("--backend: " + known + " is off on this machine");
                 }
                 return known;
             }
         }
-        throw new UserError("--backend: there is no \"" + backend + "\"; there are vector, scalar, reference");
+        throw new UserError("--backend: there is no \"" + backend + "\"; there are vector, scalar, reference, onednn");
     }
 }

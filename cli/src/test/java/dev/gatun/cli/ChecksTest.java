@@ -71,7 +71,7 @@ class ChecksTest {
         assertEquals("gatun golden: /no/such/folder does not exist", error);
         assertEquals(2, gatun("golden", folder.toString(), "--backend", "abacus"));
         assertEquals(
-                "gatun golden: --backend: there is no \"abacus\"; there are vector, scalar, reference", error);
+                "gatun golden: --backend: there is no \"abacus\"; there are vector, scalar, reference, onednn", error);
     }
 
     @Test
@@ -92,7 +92,7 @@ class ChecksTest {
     void doctor_names_the_machine_and_what_computes() {
         assertEquals(0, gatun("doctor"), error);
         assertEquals(
-                List.of("processor", "cores", "system", "java", "threads", "vectors", "kernels", "backends", "onednn", "cuda"),
+                List.of("processor", "cores", "system", "java", "threads", "vectors", "kernels", "backends", "onednn", "winners", "cuda"),
                 output.stream().map(line -> line.split(" ")[0]).toList());
     }
 }

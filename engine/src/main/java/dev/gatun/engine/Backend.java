@@ -1,6 +1,8 @@
 package dev.gatun.engine;
 
+import dev.gatun.bindings.onednn.OneDnn;
 import dev.gatun.engine.lanes.VectorApi;
+import dev.gatun.engine.onednn.Winners;
 import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Set;
@@ -17,10 +19,13 @@ public enum Backend {
     SCALAR,
     /** Vector API loops. */
     VECTOR,
+    /** Intel's oneDNN, where it is on the machine; unless it is named, only what the table of winners gives it. */
+    ONEDNN,
     /** Kernels of a GPU, for tensors that lie there. */
     CUDA;
 
-    private static final Set<Backend> CHOSEN = parse(System.getProperty("gatun.backends", "vector,scalar,reference,cuda"));
+    private static final String ASKED = System.getProperty("gatun.backends");
+    private static final Set<Backend> CHOSEN = ASKED == null ? EnumSet.allOf(Backend.class) : parse(ASKED);
     private static final ThreadLocal<Set<Backend>> NARROWED = new ThreadLocal<>();
     private static volatile boolean narrowing;
 
@@ -33,7 +38,17 @@ public enum Backend {
     /** Whether kernels with this name may run on the calling thread. */
     public boolean on() {
         Set<Backend> narrowed = narrowing ? NARROWED.get() : null;
-        return (narrowed == null ? CHOSEN : narrowed).contains(this) && (this != VECTOR || VectorApi.present());
+        return (narrowed == null ? CHOSEN : narrowed).contains(this) && switch (this) {
+            case VECTOR -> VectorApi.present();
+            case ONEDNN -> (named() || Winners.any()) && OneDnn.missing().isEmpty();
+            default -> true;
+        };
+    }
+
+    /** Whether this backend was asked for by name, with the property or {@link #only}. */
+    public boolean named() {
+        Set<Backend> narrowed = narrowing ? NARROWED.get() : null;
+        return narrowed != null ? narrowed.contains(this) : ASKED != null && CHOSEN.contains(this);
     }
 
     /** Lets only these backends run on the calling thread until the result is closed. */
@@ -51,7 +66,7 @@ public enum Backend {
                 set.add(valueOf(name.strip().toUpperCase(Locale.ROOT)));
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException("gatun.backends: no backend \"" + name.strip()
-                        + "\"; there are vector, scalar, reference, cuda", e);
+                        + "\"; there are vector, scalar, reference, onednn, cuda", e);
             }
         }
         return set;

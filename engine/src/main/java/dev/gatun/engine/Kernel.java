@@ -88,6 +88,11 @@ public final class Kernel {
         return of(Backend.REFERENCE, items, body, a -> true);
     }
 
+    /** Calls of oneDNN for F32, each on one thread. */
+    public static Kernel onednn(ToLongFunction<Args> items, Body body) {
+        return of(Backend.ONEDNN, items, body, Args::isF32);
+    }
+
     /** Launches on a GPU, for F32. */
     public static Kernel cuda(Launch launch) {
         return new Kernel(Backend.CUDA, List.of(), Args::isF32, null, false, null, launch);

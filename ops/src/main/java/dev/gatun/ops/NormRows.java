@@ -46,6 +46,7 @@ final class NormRows {
 
     static List<Kernel> forward(Kernel.Body reference) {
         return List.of(
+                OneDnnRows.LAYER_NORM,
                 Kernel.vector(Args::rows, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
                 Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
                 Kernel.reference(Args::rows, reference),

@@ -22,6 +22,7 @@ import java.util.List;
 public record Softmax() implements Op {
 
     private static final List<Kernel> KERNELS = List.of(
+            OneDnnRows.SOFTMAX,
             Kernel.vector(Args::rows, (a, from, to) -> rowsF32(a, from, to, VectorRows.STEPS)),
             Kernel.scalar(Args::rows, (a, from, to) -> rowsF32(a, from, to, RowSteps.plain())),
             Kernel.reference(Args::rows, Softmax::rows),

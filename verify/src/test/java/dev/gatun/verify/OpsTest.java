@@ -3,6 +3,7 @@ package dev.gatun.verify;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.gatun.bindings.onednn.OneDnn;
 import dev.gatun.engine.Backend;
 import dev.gatun.engine.Composed;
 import dev.gatun.engine.DType;
@@ -77,7 +78,8 @@ class OpsTest {
             backends.addAll(List.of(Backend.REFERENCE, Backend.SCALAR, Backend.VECTOR));
         }
         // Kernels of a GPU compute tensors that lie there; GpuSelfTest runs them.
-        backends.removeIf(backend -> !backend.on() || backend == Backend.CUDA);
+        backends.removeIf(backend -> backend == Backend.CUDA
+                || (backend == Backend.ONEDNN ? OneDnn.missing().isPresent() : !backend.on()));
         return backends;
     }
 

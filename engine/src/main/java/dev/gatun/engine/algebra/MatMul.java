@@ -20,6 +20,8 @@ import java.util.function.ToLongFunction;
 public record MatMul() implements Op {
 
     private static final List<Kernel> KERNELS = List.of(
+            Kernel.onednn(MatMul::blocks, OneDnnProduct::blocks)
+                    .when(OneDnnProduct::takes).strided().costing(a -> Product.of(a).operations() / 100),
             vector(FewRowsProduct.F32, FewRowsProduct::scratchBytes, 10).when(
                     a -> a.isF32() && FewRowsProduct.takes(a) && answers(FewRowsProduct.F32)),
             vector(FewRowsProduct.F64, FewRowsProduct::scratchBytes, 5).when(

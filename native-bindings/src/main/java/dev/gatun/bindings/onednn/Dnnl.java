@@ -58,15 +58,6 @@ public class Dnnl extends Dnnl$shared {
     public static int dnnl_success() {
         return dnnl_success;
     }
-    private static final int dnnl_unimplemented = (int)3L;
-    /**
-     * {@snippet lang=c :
-     * enum <anonymous>.dnnl_unimplemented = 3
-     * }
-     */
-    public static int dnnl_unimplemented() {
-        return dnnl_unimplemented;
-    }
     private static final int dnnl_f32 = (int)3L;
     /**
      * {@snippet lang=c :
@@ -75,6 +66,15 @@ public class Dnnl extends Dnnl$shared {
      */
     public static int dnnl_f32() {
         return dnnl_f32;
+    }
+    private static final int dnnl_u8 = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.dnnl_u8 = 6
+     * }
+     */
+    public static int dnnl_u8() {
+        return dnnl_u8;
     }
     private static final int dnnl_cpu = (int)1L;
     /**
@@ -212,6 +212,66 @@ public class Dnnl extends Dnnl$shared {
                 traceDowncall("dnnl_stream_create", stream, engine, flags);
             }
             return (int)mh$.invokeExact(stream, engine, flags);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class dnnl_stream_destroy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Dnnl.C_INT,
+            Dnnl.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("dnnl_stream_destroy");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * dnnl_status_t dnnl_stream_destroy(dnnl_stream_t stream)
+     * }
+     */
+    public static FunctionDescriptor dnnl_stream_destroy$descriptor() {
+        return dnnl_stream_destroy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * dnnl_status_t dnnl_stream_destroy(dnnl_stream_t stream)
+     * }
+     */
+    public static MethodHandle dnnl_stream_destroy$handle() {
+        return dnnl_stream_destroy.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * dnnl_status_t dnnl_stream_destroy(dnnl_stream_t stream)
+     * }
+     */
+    public static MemorySegment dnnl_stream_destroy$address() {
+        return dnnl_stream_destroy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * dnnl_status_t dnnl_stream_destroy(dnnl_stream_t stream)
+     * }
+     */
+    public static int dnnl_stream_destroy(MemorySegment stream) {
+        var mh$ = dnnl_stream_destroy.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("dnnl_stream_destroy", stream);
+            }
+            return (int)mh$.invokeExact(stream);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

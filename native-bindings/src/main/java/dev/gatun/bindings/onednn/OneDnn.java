@@ -34,7 +34,7 @@ public final class OneDnn {
 
     /** What is called; all of it has been there since 3.0. */
     private static final List<String> REQUIRED = List.of(
-            "dnnl_version", "dnnl_engine_create", "dnnl_stream_create",
+            "dnnl_version", "dnnl_engine_create", "dnnl_stream_create", "dnnl_stream_destroy",
             "dnnl_memory_desc_create_with_strides", "dnnl_memory_desc_destroy", "dnnl_memory_desc_get_size",
             "dnnl_memory_create", "dnnl_memory_set_data_handle", "dnnl_memory_destroy",
             "dnnl_primitive_attr_create", "dnnl_primitive_attr_set_scratchpad_mode", "dnnl_primitive_attr_destroy",
