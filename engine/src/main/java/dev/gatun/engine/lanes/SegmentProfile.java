@@ -16,6 +16,9 @@ import jdk.incubator.vector.VectorSpecies;
  * kernels to be compiled were compiled for both kinds of memory: an exponential of a row took 0.21 ns an element in
  * half of all JVMs, 0.57 in the others. After some thousand native accesses these methods are compiled themselves and
  * learn nothing more.
+ *
+ * <p>The memory is of a shared arena, as tensors' is. After a confined one the compiler took for granted that every arena has
+ * an owner, hoisted that check out of each kernel's loop, and the kernel failed it at its first run and was compiled twice.
  */
 public final class SegmentProfile {
 
@@ -38,7 +41,7 @@ public final class SegmentProfile {
             int bytes = S.vectorByteSize();
             VectorMask<Float> some = S.indexInRange(0, S.length() - 1);
             ByteOrder order = ByteOrder.nativeOrder();
-            try (Arena arena = Arena.ofConfined()) {
+            try (Arena arena = Arena.ofShared()) {
                 MemorySegment memory = arena.allocate(8L * bytes, bytes);
                 for (int i = 0; i < ROUNDS; i++) {
                     MemorySegment part = memory.asSlice((long) (i % 6) * bytes, 2L * bytes);
