@@ -231,12 +231,13 @@ class MemoryTest {
         }
     }
 
-    @Test
-    void a_context_is_cut_between_segments_without_a_change_and_goes_on_inside_one() {
+    @ParameterizedTest
+    @EnumSource
+    void a_context_is_cut_between_segments_without_a_change_and_goes_on_inside_one(MemoryAsContext.Surprise surprise) {
         try (Scope scope = Scope.open("context")) {
             Setup setup = Setup.titans(8, 2).memory(FastMemory.Config.titans(Network.DEEP, 5, 3)).most(0.2);
             MemoryAsContext layer = new MemoryAsContext(Params.fresh(Key.of(5), DType.F64), setup,
-                    SoftmaxAttention.Config.of(8, 2).rope(0, 0), 4, 2);
+                    SoftmaxAttention.Config.of(8, 2).rope(0, 0), 4, 2, surprise);
             Tensor x = normal(KEY.child("x"), DType.F64, Shape.of(2, 10, 8));
             Tensor whole = layer.forward(x, layer.start(2), Form.PARALLEL).y();
             Step<MemoryAsContext.State> head = layer.forward(x.slice(1, 0, 4), layer.start(2), Form.RECURRENT);
@@ -263,6 +264,11 @@ class MemoryTest {
                 () -> layer.forward(x.slice(2, 0, 6), layer.start(2), Form.PARALLEL)).getMessage());
         assertEquals("memory: the state is of a batch of 3, x of 2\n  x: f64[2, 3, 8] cpu", assertThrows(IllegalArgumentException.class,
                 () -> layer.forward(x, layer.start(3), Form.PARALLEL)).getMessage());
+
+        assertEquals("memory: surprise THROUGH_CONTEXT is for steps that are sums of gradients, not for rule MUON",
+                assertThrows(IllegalArgumentException.class, () -> new MemoryAsContext(Params.fresh(KEY, DType.F64),
+                        Setup.titans(8, 2).memory(config(Network.DEEP, Rule.MUON, Loss.SQUARED, 3, 1, 0)),
+                        SoftmaxAttention.Config.of(8, 2), 4, 2, MemoryAsContext.Surprise.THROUGH_CONTEXT)).getMessage());
 
         FastMemory memory = memory(config(Network.DEEP, Rule.GDM, Loss.SQUARED, 3, 2, 0));
         FastMemory linear = memory(config(Network.LINEAR, Rule.GDM, Loss.SQUARED, 3, 2, 0));

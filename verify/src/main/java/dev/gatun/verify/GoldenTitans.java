@@ -164,7 +164,9 @@ final class GoldenTitans {
         Map<String, Tensor> outputs;
         switch (c.text("variant", "")) {
             case "mac" -> {
-                MemoryAsContext layer = new MemoryAsContext(params, setup, attention, c.whole("segment", 1), persistent);
+                // these vectors differentiate a token's loss through its key and value too, as far as the segment's weights made them
+                MemoryAsContext layer = new MemoryAsContext(params, setup, attention, c.whole("segment", 1), persistent,
+                        MemoryAsContext.Surprise.THROUGH_CONTEXT);
                 put(c, params, ARRANGED);
                 MemoryAsContext.Read read = layer.read(x, layer.start(x.dim(0)), Form.PARALLEL);
                 outputs = outputs(read.memory());

@@ -166,6 +166,41 @@ public final class FastMemory implements Memory<FastMemory.State> {
         return config.network.read(lifted(q), q, norm(), Network.fixed(past.weights));
     }
 
+    /** The losses of keys and values at the weights, in one number. */
+    Tensor losses(Tensor k, Tensor v, State past) {
+        return config.loss.sum(read(k, past), v);
+    }
+
+    /**
+     * Adds a part of the gradients that their tokens were written without: for token t the gradient, with respect to the weights
+     * before it, of what queries q {@code [B, H, J, K]} find, against {@code g [B, H, t, J, V]}. For steps that are sums of
+     * gradients, and tokens of one chunk, {@code past} at its border.
+     */
+    State added(State written, Tokens tokens, State past, Tensor q, Tensor g) {
+        long earlier = past.keys.dim(2);
+        long n = tokens.time();
+        Tensor steps = band(new Piece(tokens, past.weights, past.momentum, List.of(), joined(past.keys, tokens.k()),
+                joined(past.values, tokens.v())));
+        boolean moving = config.rule.hasMomentum();
+        steps = moving ? carried(steps, tokens.momentum()) : steps;
+        List<Tensor> weights = moved(written.weights, last(columns(carried(steps, tokens.retain()), earlier, earlier + n)), past, q, g);
+        List<Tensor> momentum = moving ? moved(written.momentum, last(columns(steps, earlier, earlier + n)), past, q, g) : List.of();
+        return new State(weights, momentum, written.anchor, written.keys, written.values, written.position);
+    }
+
+    /** {@code written} less the gradients, each token's weighed, {@code share [B, H, 1, t]}. */
+    private List<Tensor> moved(List<Tensor> written, Tensor share, State past, Tensor q, Tensor g) {
+        Shape s = g.shape();
+        Tensor weighed = share.matmul(g.reshape(Shape.of(s.dim(0), s.dim(1), s.dim(2), s.dim(3) * s.dim(4)))).reshape(s.drop(2));
+        // <M(q), g> is the loss of a dot product with -g
+        List<Network.Slope> slopes = config.network.slopes(past.weights, lifted(q), q, weighed.neg(), norm(), Loss.DOT);
+        List<Tensor> moved = new ArrayList<>();
+        for (int i = 0; i < slopes.size(); i++) {
+            moved.add(written.get(i).sub(slopes.get(i).delta().transpose().matmul(slopes.get(i).x())));
+        }
+        return moved;
+    }
+
     @Override
     public Step<State> forward(Tokens tokens, State past, Form form) {
         check(tokens, past);

@@ -7,6 +7,11 @@ public enum Loss {
     /** {@code ‖M(k) - v‖²}, the sum of squares: Titans, equation 12; ATLAS, equation 9. */
     SQUARED {
         @Override
+        Tensor sum(Tensor y, Tensor v) {
+            return y.sub(v).square().sum();
+        }
+
+        @Override
         Tensor slope(Tensor y, Tensor v) {
             return y.sub(v).mul(2);
         }
@@ -14,10 +19,18 @@ public enum Loss {
     /** {@code -<M(k), v>}: linear attention as a memory; DLA and SWLA, ATLAS, equations 19 to 26. */
     DOT {
         @Override
+        Tensor sum(Tensor y, Tensor v) {
+            return y.mul(v).sum().neg();
+        }
+
+        @Override
         Tensor slope(Tensor y, Tensor v) {
             return v.neg();
         }
     };
+
+    /** The losses of all answers, in one number. */
+    abstract Tensor sum(Tensor y, Tensor v);
 
     /** Gradient with respect to the memory's answer y. */
     abstract Tensor slope(Tensor y, Tensor v);

@@ -1,5 +1,6 @@
 package dev.gatun.layers.memory;
 
+import dev.gatun.autograd.Autograd;
 import dev.gatun.engine.Shape;
 import dev.gatun.engine.ShapeException;
 import dev.gatun.engine.Tensor;
@@ -22,7 +23,8 @@ import java.util.List;
  * </pre>
  *
  * Titans, equations 21 to 25. Our readings: only the segment's own rows of the attention are kept; q is the memory's own query;
- * no convolutions; ⊗ as in {@link MemoryAsGate}.
+ * no convolutions; ⊗ as in {@link MemoryAsGate}; and that a token's gradient holds its key and value for given, for which
+ * {@link Surprise} has the other reading.
  *
  * <p>A token sees what the memory says about the whole segment, and what the whole segment made of the memory. So this layer
  * looks ahead inside a segment and never beyond it: the laws of causality and of cutting hold at the borders of segments. In an
@@ -30,6 +32,20 @@ import java.util.List;
  * out. Forms differ in nothing but what they are given at once. It is for reading whole segments, not for predicting the next token.
  */
 public final class MemoryAsContext implements SequenceLayer<MemoryAsContext.State> {
+
+    /** What a token's surprise is the gradient of, with respect to the weights {@code W_{s-1}} that its segment begins with. */
+    public enum Surprise {
+        /** The loss {@code ℓ(W; k, v)} of a key and a value that are given, as in every other arrangement. */
+        GIVEN,
+        /**
+         * The loss as a function of {@code W_{s-1}} alone. For keys and values are made from y, which the attention made from
+         * {@code h = M(q(x); W_{s-1})}: the memory also moves so that what it says makes better tokens. The losses of all heads
+         * are added up. It is so where the anchor is {@code W_{s-1}}, for the segment's first chunk; a later chunk's keys and
+         * values do not depend on its anchor. Costs an attention more for each token of that chunk. For steps that are sums of
+         * gradients, not for Newton-Schulz.
+         */
+        THROUGH_CONTEXT
+    }
 
     /** The memory at the start of the segment, and the tokens {@code [B, m, D]} of the unfinished segment. */
     public record State(MemoryPath.State<FastMemory.State> memory, Tensor tokens) {}
@@ -44,17 +60,29 @@ public final class MemoryAsContext implements SequenceLayer<MemoryAsContext.Stat
     private final MemoryPath<FastMemory.State> path;
     private final FastMemory memory;
     private final Gating gating;
+    private final Surprise surprise;
+
+    /** An attention whose context is a memory, surprised by tokens as they are given. */
+    public MemoryAsContext(Params p, Setup setup, SoftmaxAttention.Config attention, long segment, long persistent) {
+        this(p, setup, attention, segment, persistent, Surprise.GIVEN);
+    }
 
     /**
      * An attention whose context is a memory.
      *
      * @param segment tokens of a segment
      * @param persistent how many persistent tokens
+     * @param surprise what inner gradients follow
      */
-    public MemoryAsContext(Params p, Setup setup, SoftmaxAttention.Config attention, long segment, long persistent) {
+    public MemoryAsContext(Params p, Setup setup, SoftmaxAttention.Config attention, long segment, long persistent, Surprise surprise) {
         if (segment < 1) {
             throw new IllegalArgumentException("memory: a segment has at least one token, not " + segment);
         }
+        if (surprise == Surprise.THROUGH_CONTEXT && setup.memory().rule().orthogonal()) {
+            throw new IllegalArgumentException("memory: surprise THROUGH_CONTEXT is for steps that are sums of gradients, not for rule "
+                    + setup.memory().rule());
+        }
+        this.surprise = surprise;
         this.width = setup.width();
         this.segment = segment;
         this.persistent = new Persistent(p, persistent, width);
@@ -106,16 +134,55 @@ public final class MemoryAsContext implements SequenceLayer<MemoryAsContext.Stat
     }
 
     private Step<MemoryPath.State<FastMemory.State>> segment(Tensor x, MemoryPath.State<FastMemory.State> past, Form form) {
-        long n = x.dim(1);
-        Tensor h = merged(memory.read(path.queries(x), past.memory()));
-        Tensor context = persistent.before(Tensor.concat(1, List.of(h, x)));
-        Tensor seen = attention.forward(context, attention.start(x.dim(0)), Form.PARALLEL).y();
-        Tensor y = seen.slice(1, seen.dim(1) - n, seen.dim(1));
         FastMemory.State m = past.memory();
-        FastMemory.State anew = new FastMemory.State(m.weights(), m.momentum(), m.keys(), m.values());
-        Step<MemoryPath.State<FastMemory.State>> written = path.forward(y,
-                new MemoryPath.State<>(past.queries(), past.keys(), past.values(), anew), form);
-        return new Step<>(gating.of(y, merged(memory.read(path.queries(y), written.state().memory()))), written.state());
+        MemoryPath.State<FastMemory.State> state = new MemoryPath.State<>(past.queries(), past.keys(), past.values(),
+                new FastMemory.State(m.weights(), m.momentum(), m.keys(), m.values()));
+        long n = x.dim(1);
+        Tensor h = merged(memory.read(path.queries(x), m));
+        Tensor y = last(seen(h, x), n);
+        long through = surprise == Surprise.GIVEN ? 0 : Math.min(n, memory.config().chunk());
+        if (through > 0) {
+            Tensor first = y.slice(1, 0, through);
+            MemoryPath.State<FastMemory.State> written = path.forward(first, state, form).state();
+            FastMemory.State moved = memory.added(written.memory(), path.tokens(first), state.memory(), path.queries(x), pulls(h, x, m, through));
+            state = new MemoryPath.State<>(written.queries(), written.keys(), written.values(), moved);
+        }
+        if (through < n) {
+            state = path.forward(y.slice(1, through, n), state, form).state();
+        }
+        return new Step<>(gating.of(y, merged(memory.read(path.queries(y), state.memory()))), state);
+    }
+
+    /** What attention makes of the persistent tokens, h and x. */
+    private Tensor seen(Tensor h, Tensor x) {
+        return attention.forward(persistent.before(Tensor.concat(1, List.of(h, x))), attention.start(x.dim(0)), Form.PARALLEL).y();
+    }
+
+    /**
+     * How the loss of each of the first tokens depends on each of the segment's {@code h}: {@code [B, H, count, n, K]}. Each token has
+     * a copy of the segment to itself, and of its rows only its own.
+     */
+    private Tensor pulls(Tensor h, Tensor x, FastMemory.State m, long count) {
+        long b = x.dim(0);
+        long n = x.dim(1);
+        Tensor copies = copies(h, count);
+        copies = copies.tracked() ? copies : copies.track();
+        Tensor rows = last(seen(copies, copies(x, count)), n).slice(1, 0, count).reshape(Shape.of(b, count, count, width));
+        Tensor own = Bands.diagonal(Tensor.ones(x.dtype(), Shape.of(1, 1, count, 1)), 0).reshape(Shape.of(1, count, count, 1));
+        Memory.Tokens tokens = path.tokens(rows.mul(own).sum(2));
+        Tensor losses = memory.losses(tokens.k(), tokens.v(), m);
+        Tensor pulls = h.tracked() ? Autograd.differentiableGrad(losses, copies) : Autograd.grad(losses, copies);
+        long heads = tokens.q().dim(1);
+        return pulls.reshape(Shape.of(b, count, n, heads, width / heads)).permute(0, 3, 1, 2, 4);
+    }
+
+    /** {@code [B, T, D] -> [B count, T, D]}. */
+    private static Tensor copies(Tensor x, long count) {
+        return x.insertAxis(1).expand(x.shape().insert(1, count)).reshape(Shape.of(x.dim(0) * count, x.dim(1), x.dim(2)));
+    }
+
+    private static Tensor last(Tensor x, long count) {
+        return x.slice(1, x.dim(1) - count, x.dim(1));
     }
 
     /** {@code [B, H, T, K] -> [B, T, H K]}. */

@@ -139,22 +139,31 @@ public final class MemoryPath<S> implements SequenceLayer<MemoryPath.State<S>> {
         CausalConv.Result q = filtered(query.forward(x), queryFilter, past.queries);
         CausalConv.Result k = filtered(key.forward(x), keyFilter, past.keys);
         CausalConv.Result v = filtered(value.forward(x), valueFilter, past.values);
-        Tensor counts = gamma == null ? null : gamma.forward(x);
-        Memory.Tokens tokens = new Memory.Tokens(split(l2Norm(parts(q.y()))), split(l2Norm(parts(k.y()))), split(parts(v.y())),
-                // 1 - σ(z) is σ(-z), but written so that a gate of 1 forgets nothing at all
-                forget.forward(x).neg().add(1), momentum == null ? null : momentum.forward(x), rate.forward(x).mul(most),
-                counts == null ? null : counts.reshape(x.dim(0), heads, counts.dim(1) / heads, x.dim(1)).swap(2, 3));
+        Memory.Tokens tokens = tokens(x, q.y(), k.y(), v.y());
         named("retain, what the memory keeps", tokens.retain());
         if (momentum != null) {
             named("momentum, what past surprise goes on", tokens.momentum());
         }
         named("rate, how much is written", tokens.rate());
-        if (counts != null) {
+        if (tokens.gamma() != null) {
             named("gamma, how each last token counts", tokens.gamma());
         }
         Step<S> found = memory.forward(tokens, past.memory, form);
         Tensor y = found.y().swap(1, 2).reshape(x.shape());
         return new Step<>(y, new State<>(q.state(), k.state(), v.state(), found.state()));
+    }
+
+    /** What is written and read of tokens x, on a path without convolutions. */
+    Memory.Tokens tokens(Tensor x) {
+        return tokens(x, silu(query.forward(x)), silu(key.forward(x)), silu(value.forward(x)));
+    }
+
+    private Memory.Tokens tokens(Tensor x, Tensor q, Tensor k, Tensor v) {
+        Tensor counts = gamma == null ? null : gamma.forward(x);
+        return new Memory.Tokens(split(l2Norm(parts(q))), split(l2Norm(parts(k))), split(parts(v)),
+                // 1 - σ(z) is σ(-z), but written so that a gate of 1 forgets nothing at all
+                forget.forward(x).neg().add(1), momentum == null ? null : momentum.forward(x), rate.forward(x).mul(most),
+                counts == null ? null : counts.reshape(x.dim(0), heads, counts.dim(1) / heads, x.dim(1)).swap(2, 3));
     }
 
     private static CausalConv.Result filtered(Tensor x, Tensor filter, Tensor past) {
