@@ -4,7 +4,10 @@ module dev.gatun.bench {
     requires jdk.incubator.vector;
     requires jmh.core;
     requires static ai.djl.api;
+    requires java.management;
 
     exports dev.gatun.bench.layers to
+            dev.gatun.cli;
+    exports dev.gatun.bench.suite to
             dev.gatun.cli;
 }

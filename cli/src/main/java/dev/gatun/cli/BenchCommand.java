@@ -1,6 +1,9 @@
 package dev.gatun.cli;
 
 import dev.gatun.bench.layers.Scaling;
+import dev.gatun.bench.suite.Report;
+import dev.gatun.bench.suite.Suite;
+import dev.gatun.engine.Parallel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -8,7 +11,9 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.openjdk.jmh.infra.BenchmarkParams;
 import org.openjdk.jmh.results.Result;
@@ -18,13 +23,18 @@ import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.CommandLineOptionException;
 import org.openjdk.jmh.runner.options.CommandLineOptions;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Unmatched;
 
-/** Runs the benchmarks and prints the mean of every fork, because forks differ more than iterations do. */
+/**
+ * Times every op and layer beside its peers, or runs JMH benchmarks of one's own choice. The mean of every fork is shown, because
+ * forks differ more than iterations do.
+ */
 @Command(
         name = "bench",
-        description = "Runs benchmarks: a pattern of names, and any option of JMH (-f 1 for one fork, -l for a list, -h for all).")
+        description = "Times every op and layer: our own kernels, oneDNN where it is found, libtorch with --torch. With a pattern of names "
+                + "or any option of JMH (-f 1 for one fork, -l for a list, -h for all) it runs those JMH benchmarks instead.")
 final class BenchCommand implements Callable<Integer> {
 
     /** Lengths to show a line by; softmax attention, whose cost is quadratic, takes most of the time. */
@@ -33,8 +43,27 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--help", usageHelp = true, description = "Shows this and ends.")
     private boolean help;
 
-    @Option(names = "--torch", description = "Runs what is compared with libtorch, too; the launcher fetches it (110 MB).")
+    @Option(names = "--torch", description = "Compares with libtorch, too; the launcher fetches it (110 MB).")
     private boolean torch;
+
+    @Option(names = "--quick", description = "A look at every row, in under five minutes on two cores.")
+    private boolean quick;
+
+    @Option(names = "--filter", paramLabel = "REGEX", description = "Only rows whose group/name has this in it.")
+    private Pattern filter;
+
+    @Option(names = "--json", paramLabel = "FILE", description = "Writes everything that was measured.")
+    private Path json;
+
+    @Option(names = "--html", paramLabel = "FILE", description = "Writes the table and its charts as a page (default: ${DEFAULT-VALUE}).")
+    private Path html = Path.of("runs", "bench.html");
+
+    @Option(names = "--preload", paramLabel = "LIB",
+            description = "With --torch: times libtorch once more with this library preloaded, in a column of its own.")
+    private Path preload;
+
+    @Mixin
+    private final Threads threads = new Threads();
 
     @Option(names = "--scaling", paramLabel = "DIR",
             description = "Instead of benchmarks: how the cost of every layer grows up to 65536 tokens, into scaling.csv and scaling.html.")
@@ -44,12 +73,16 @@ final class BenchCommand implements Callable<Integer> {
     private final List<String> jmh = new ArrayList<>();
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() throws IOException, InterruptedException {
         if (scaling != null) {
             scale();
             return 0;
         }
+        if (jmh.isEmpty()) {
+            return suite();
+        }
         try {
+            jmh.addAll(List.of("-e", "[.]suite[.]"));
             if (!torch) {
                 jmh.addAll(List.of("-e", "[.]layers[.]"));
             }
@@ -67,6 +100,30 @@ final class BenchCommand implements Callable<Integer> {
         } catch (RunnerException e) {
             throw new IOException(e.getMessage(), e);
         }
+    }
+
+    /** All rows; 1 when one of them could not be timed. */
+    private int suite() throws IOException, InterruptedException {
+        if (preload != null && !torch) {
+            throw new UserError("--preload: is for libtorch, which comes with --torch");
+        }
+        threads.apply();
+        Report report = new Suite(filter, Parallel.threads(), quick, torch, preload).run();
+        System.out.print(report.text());
+        Map<String, String> machine = DoctorCommand.facts();
+        if (json != null) {
+            write(json, report.json(machine));
+        }
+        write(html, new BenchReport(report, machine).html());
+        System.out.println("\n" + html + " shows it with charts");
+        return report.failures().isEmpty() ? 0 : 1;
+    }
+
+    private static void write(Path file, String text) throws IOException {
+        if (file.toAbsolutePath().getParent() != null) {
+            Files.createDirectories(file.toAbsolutePath().getParent());
+        }
+        Files.writeString(file, text);
     }
 
     private void scale() throws IOException {

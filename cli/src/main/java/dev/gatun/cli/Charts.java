@@ -79,7 +79,7 @@ final class Charts {
     }
 
     /** One of several lines with dots, told apart by the legend beside the drawing; beyond ten they are dashed. */
-    static void line(XYChart chart, String name, int number, double[] x, double[] y) {
+    static XYSeries line(XYChart chart, String name, int number, double[] x, double[] y) {
         Color color = new Color(HUES[number % HUES.length]);
         float[] dash = number < HUES.length ? null : new float[] {5f, 4f};
         XYSeries series = chart.addSeries(name, x, y);
@@ -88,6 +88,7 @@ final class Charts {
         series.setLineStyle(new BasicStroke(1.8f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 10f, dash, 0f));
         chart.getStyler().setMarkerSize(6);
         chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
+        return series;
     }
 
     /** How drawings look on our pages: no frame, no ground, a few quiet lines. */

@@ -39,7 +39,7 @@ import java.util.function.UnaryOperator;
  * @param states shapes of what is carried from token to token, as libtorch's script of one token keeps it; empty for attention
  * @param token one token: inputs, then states; the output, then the new states
  */
-record Core(
+public record Core(
         String name, List<Input> inputs, Function<List<Tensor>, Tensor> gatun, List<Shape> states, Function<List<Tensor>, List<Tensor>> token) {
 
     /**
@@ -48,9 +48,9 @@ record Core(
      * @param from made of normal numbers
      * @param tracked whether its gradient is asked for
      */
-    record Input(String name, Shape shape, UnaryOperator<Tensor> from, boolean tracked) {
+    public record Input(String name, Shape shape, UnaryOperator<Tensor> from, boolean tracked) {
 
-        Tensor make() {
+        public Tensor make() {
             return from.apply(Random.normal(Key.of(11).child(name), DType.F32, shape));
         }
     }
@@ -59,16 +59,16 @@ record Core(
     private static final long SIZE = 64;
     private static final long STATES = 16;
     /** Tokens whose gradients a memory takes at the same weights, and tokens whose losses a step of Atlas counts. */
-    static final long CHUNK = 16;
+    public static final long CHUNK = 16;
     private static final long WINDOW = 8;
 
     /** The names of all cores. */
-    static List<String> names() {
+    public static List<String> names() {
         return List.of("attention", "linear-attention", "retention", "gla", "deltanet", "mamba", "mamba2", "mlstm", "slstm", "titans", "atlas");
     }
 
     /** The core of this name for sequences of so many tokens. */
-    static Core of(String name, long tokens) {
+    public static Core of(String name, long tokens) {
         Shape rows = Shape.of(1, HEADS, tokens, SIZE);
         Shape gates = Shape.of(1, HEADS, tokens);
         Shape matrix = Shape.of(1, HEADS, SIZE, SIZE);

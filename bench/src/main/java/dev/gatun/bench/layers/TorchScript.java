@@ -19,7 +19,7 @@ import java.util.zip.ZipOutputStream;
  * code for each; a script has them all and crosses once, so libtorch is at its best here. A script is a resource
  * {@code NAME.py} with one function {@code forward}; this wraps it in the archive that libtorch loads.
  */
-final class TorchScript implements AutoCloseable {
+public final class TorchScript implements AutoCloseable {
 
     private static final String CLASS = """
             class M(Module):
@@ -36,17 +36,18 @@ final class TorchScript implements AutoCloseable {
     private final ParameterStore none;
 
     /**
-     * Loads a script.
+     * Loads the script of a resource.
      *
      * @param constants text put for names in the script, in pairs
      */
     TorchScript(NDManager manager, String name, String... constants) throws IOException {
+        this(manager, name, source(name, constants));
+    }
+
+    /** Loads a script from its text: functions, of which {@code forward} is the one that runs. */
+    public TorchScript(NDManager manager, String name, String code) throws IOException {
         this.model = Model.newInstance(name, "PyTorch");
         this.none = new ParameterStore(manager, false);
-        String code = source(name);
-        for (int i = 0; i < constants.length; i += 2) {
-            code = code.replace(constants[i], constants[i + 1]);
-        }
         try {
             model.load(new ByteArrayInputStream(archive(code)));
         } catch (ai.djl.MalformedModelException e) {
@@ -58,7 +59,7 @@ final class TorchScript implements AutoCloseable {
      * The function's values; recorded for gradients while a collector is open. (As in training: the binding's other mode makes
      * tensors that cannot meet recorded ones.)
      */
-    NDList run(NDList arguments) {
+    public NDList run(NDList arguments) {
         return model.getBlock().forward(none, arguments, true);
     }
 
@@ -67,12 +68,21 @@ final class TorchScript implements AutoCloseable {
         model.close();
     }
 
-    private static String source(String name) throws IOException {
+    /**
+     * The text of a resource.
+     *
+     * @param constants text put for names in the script, in pairs
+     */
+    public static String source(String name, String... constants) throws IOException {
         try (InputStream in = TorchScript.class.getResourceAsStream(name + ".py")) {
             if (in == null) {
                 throw new FileNotFoundException("torch: there is no script " + name);
             }
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+            String code = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+            for (int i = 0; i < constants.length; i += 2) {
+                code = code.replace(constants[i], constants[i + 1]);
+            }
+            return code;
         }
     }
 
@@ -80,7 +90,7 @@ final class TorchScript implements AutoCloseable {
         StringBuilder code = new StringBuilder(CLASS);
         for (String line : script.lines().toList()) {
             if (!line.strip().startsWith("#")) {
-                code.append("  ").append(line.replace("def forward(", "def forward(self: __torch__.M, ")).append('\n');
+                code.append("  ").append(line.replaceFirst("^def (\\w+)\\(", "def $1(self: __torch__.M, ")).append('\n');
             }
         }
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
