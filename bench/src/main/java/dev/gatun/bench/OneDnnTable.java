@@ -1,5 +1,6 @@
 package dev.gatun.bench;
 
+import dev.gatun.bench.suite.BringUp;
 import dev.gatun.bindings.onednn.OneDnn;
 import dev.gatun.engine.Backend;
 import dev.gatun.engine.DType;
@@ -25,7 +26,7 @@ import java.util.Locale;
 public final class OneDnnTable {
 
     private static final int ROUNDS = 11;
-    private static final long WARM_NANOS = 700_000_000;
+    private static final long WARM_NANOS = 200_000_000;
     private static final long ROUND_NANOS = 20_000_000;
 
     private OneDnnTable() {}
@@ -75,8 +76,10 @@ public final class OneDnnTable {
     private static void compare(Row row) {
         double[] ours = new double[ROUNDS];
         double[] theirs = new double[ROUNDS];
-        time(row, Backend.VECTOR, WARM_NANOS);
-        time(row, Backend.ONEDNN, WARM_NANOS / 4);
+        try (Backend.Narrowed only = Backend.only(Backend.VECTOR, Backend.SCALAR)) {
+            BringUp.run(() -> once(row));
+        }
+        time(row, Backend.ONEDNN, WARM_NANOS);
         for (int round = 0; round < ROUNDS; round++) {
             ours[round] = time(row, Backend.VECTOR, ROUND_NANOS);
             theirs[round] = time(row, Backend.ONEDNN, ROUND_NANOS);
@@ -92,12 +95,16 @@ public final class OneDnnTable {
             long start = System.nanoTime();
             long calls = 0;
             do {
-                try (Scope scope = Scope.open("call")) {
-                    row.op.apply(row.in);
-                }
+                once(row);
                 calls++;
             } while (System.nanoTime() - start < nanos);
             return (System.nanoTime() - start) / 1e3 / calls;
+        }
+    }
+
+    private static void once(Row row) {
+        try (Scope scope = Scope.open("call")) {
+            row.op.apply(row.in);
         }
     }
 

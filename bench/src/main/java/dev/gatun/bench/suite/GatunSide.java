@@ -7,23 +7,12 @@ import dev.gatun.engine.Dispatch;
 import dev.gatun.engine.Parallel;
 import dev.gatun.engine.Scope;
 import dev.gatun.engine.Tensor;
-import dev.gatun.engine.Warmup;
-import java.lang.management.CompilationMXBean;
-import java.lang.management.ManagementFactory;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 
 /** Our engine, with or without oneDNN's kernels. */
 final class GatunSide implements Side {
-
-    /** Rounds that ask for all kernels: one is first asked for when those before it are fast. */
-    private static final int ROUNDS = 3;
-    private static final Duration PATIENCE = Duration.ofSeconds(20);
-    /** For so long nothing may have become faster and nothing been compiled; but the wait has an end. */
-    private static final long STILL_NANOS = 300_000_000;
-    private static final long MOST_NANOS = 6_000_000_000L;
 
     private final Scope scope;
     private final Function<List<Tensor>, Tensor> function;
@@ -49,31 +38,8 @@ final class GatunSide implements Side {
         }
         this.initial = of.inPlace() ? of.inputs() : List.of();
         this.cotangent = of.gradients() ? of.cotangent(inputs) : null;
-        bringUp(this);
-    }
-
-    /** Runs a side until its kernels are as fast as they get. */
-    static void bringUp(Side side) {
-        try (Entered ignored = side.enter()) {
-            for (int i = 0; i < ROUNDS; i++) {
-                side.run();
-                Warmup.awaitAll(PATIENCE);
-            }
-            CompilationMXBean compiler = ManagementFactory.getCompilationMXBean();
-            long compiled = compiler.getTotalCompilationTime();
-            long best = Long.MAX_VALUE;
-            long start = System.nanoTime();
-            long moved = start;
-            for (long before = start; before - moved < STILL_NANOS && before - start < MOST_NANOS;) {
-                side.run();
-                long after = System.nanoTime();
-                if (after - before < 0.9 * best || compiler.getTotalCompilationTime() != compiled) {
-                    moved = after;
-                }
-                best = Math.min(best, after - before);
-                compiled = compiler.getTotalCompilationTime();
-                before = after;
-            }
+        try (Entered ignored = enter()) {
+            BringUp.run(this::run);
         }
     }
 

@@ -100,7 +100,9 @@ final class TrainStep implements Case {
         Gatun(int threads, boolean oneDnn) {
             this.threads = threads;
             this.oneDnn = oneDnn;
-            GatunSide.bringUp(this);
+            try (Entered ignored = enter()) {
+                BringUp.run(this::run);
+            }
         }
 
         @Override
