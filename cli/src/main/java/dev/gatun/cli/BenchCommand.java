@@ -46,7 +46,7 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--torch", description = "Compares with libtorch, too; the launcher fetches it (110 MB).")
     private boolean torch;
 
-    @Option(names = "--quick", description = "A look at every row, in under five minutes on two cores.")
+    @Option(names = "--quick", description = "A look in under five minutes: rows of all groups in turn, until the time is over.")
     private boolean quick;
 
     @Option(names = "--filter", paramLabel = "REGEX", description = "Only rows whose group/name has this in it.")

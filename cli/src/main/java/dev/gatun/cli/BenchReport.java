@@ -102,7 +102,7 @@ record BenchReport(Report report, Map<String, String> machine) {
             table.append("<tr><td>").append(HtmlReport.escape(row.name())).append("</td>");
             if (!row.has(Peer.GATUN)) {
                 table.append("<td class=\"flag left\" colspan=\"").append(4 + 3 * peers.size()).append("\">")
-                        .append(HtmlReport.escape(row.failure())).append("</td></tr>\n");
+                        .append(HtmlReport.escape(row.why())).append("</td></tr>\n");
                 continue;
             }
             table.append("<td>").append(Report.time(row.nanos(Peer.GATUN))).append("</td>");

@@ -58,7 +58,7 @@ public record Report(Roof roof, int threads, Pace pace, List<Row> rows, Map<Peer
             }
             text.append(String.format("%-44s ", row.name()));
             if (!row.has(Peer.GATUN)) {
-                text.append(row.failure()).append('\n');
+                text.append(row.why()).append('\n');
                 continue;
             }
             text.append(String.format("%9s", time(row.nanos(Peer.GATUN))));
@@ -91,7 +91,7 @@ public record Report(Roof roof, int threads, Pace pace, List<Row> rows, Map<Peer
     public String json(Map<String, String> machine) {
         return "{\n  \"machine\": " + object(machine) + ",\n  \"threads\": " + threads
                 + ",\n  \"pace\": {\"forks\": " + pace.forks() + ", \"warmMillis\": " + pace.warmMillis() + ", \"rounds\": " + pace.rounds()
-                + ", \"roundMillis\": " + pace.roundMillis() + "}"
+                + ", \"roundMillis\": " + pace.roundMillis() + ", \"forkSeconds\": " + pace.forkSeconds() + "}"
                 + ",\n  \"roof\": {\"flops\": " + roof.flops() + ", \"bytes\": " + roof.bytes() + "}"
                 + ",\n  \"absent\": " + object(absent.entrySet().stream().collect(Collectors.toMap(e -> e.getKey().toString(), Map.Entry::getValue)))
                 + ",\n  \"rows\": [\n    "

@@ -22,6 +22,11 @@ public record Row(String group, String name, double flops, double bytes, Map<Pee
         return forks.containsKey(peer);
     }
 
+    /** What a line without times says. */
+    public String why() {
+        return failure.isEmpty() ? "not reached" : failure;
+    }
+
     /** Nanoseconds of one run. */
     public double nanos(Peer peer) {
         return Arrays.stream(forks.get(peer)).average().orElseThrow();

@@ -56,19 +56,19 @@ final class TorchSide implements Side {
         return array;
     }
 
-    /** The function's value, then the gradients of all that are tracked. */
+    /** The function's value, then the gradients of all that are tracked; no name in it is an input's. */
     private static String differentiated(OpCase of) {
         List<String> names = of.inputs().stream().map(input -> input.name()).toList();
         List<String> tracked = of.inputs().stream().filter(input -> input.tracked()).map(input -> input.name()).toList();
         return of.script().replace("def forward(", "def value(") + """
 
                 def forward(%s, cotangent: Tensor) -> List[Tensor]:
-                  y = self.value(%s)
-                  gradients = torch.grad([y], [%s], annotate(List[Optional[Tensor]], [cotangent]))
-                  values = [y.detach()]
-                  for i in range(len(gradients)):
-                    values.append(ops.prim.unchecked_unwrap_optional(gradients[i]))
-                  return values
+                  the_output = self.value(%s)
+                  the_gradients = torch.grad([the_output], [%s], annotate(List[Optional[Tensor]], [cotangent]))
+                  all_results = [the_output.detach()]
+                  for which in range(len(the_gradients)):
+                    all_results.append(ops.prim.unchecked_unwrap_optional(the_gradients[which]))
+                  return all_results
                 """.formatted(
                         String.join(", ", names.stream().map(name -> name + ": Tensor").toList()),
                         String.join(", ", names), String.join(", ", tracked));
