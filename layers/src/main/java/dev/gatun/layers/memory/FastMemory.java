@@ -5,6 +5,7 @@ import static dev.gatun.ops.sequence.MemoryChunk.memoryChunk;
 import static dev.gatun.ops.sequence.MemoryScan.carried;
 import static dev.gatun.ops.sequence.MemoryScan.memoryScan;
 import static dev.gatun.ops.sequence.NewtonSchulz.newtonSchulz;
+import static dev.gatun.ops.sequence.OrthogonalSteps.orthogonalSteps;
 
 import dev.gatun.autograd.Checkpoint;
 import dev.gatun.engine.Shape;
@@ -17,6 +18,7 @@ import dev.gatun.layers.Params;
 import dev.gatun.layers.States;
 import dev.gatun.layers.Step;
 import dev.gatun.ops.sequence.MemoryChunk;
+import dev.gatun.ops.sequence.OrthogonalSteps;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -42,8 +44,8 @@ import java.util.List;
  * </pre>
  *
  * where {@code δ_i x_iᵀ} is token i's gradient (layers.md 5.3 and 6.3). {@code [R M Ω, f, β]} come from two linear scans, products
- * only, so that gates may be 0. Newton-Schulz is not linear: Atlas has weights per token inside a slice of a chunk. What a
- * piece makes is made again in the sweep; W and S at the borders are kept.
+ * only, so that gates may be 0. Newton-Schulz is not linear, but its steps of a piece share their terms:
+ * {@link OrthogonalSteps}. What a piece makes is made again in the sweep; W and S at the borders are kept.
  *
  * <p>State: W and, but for {@code gd}, S, {@code [B, H, out, in]} each; inside a chunk the anchor; the last c - 1 pairs.
  * Cost of a token and weight: about {@code 8 out in} multiplications and additions, with Newton-Schulz
@@ -396,35 +398,34 @@ public final class FastMemory implements Memory<FastMemory.State> {
         return new Written(y, weights, momentum);
     }
 
-    /** Several tokens with Newton-Schulz: each has its momentum, its step and its weights. */
+    /** Several tokens with Newton-Schulz: {@link OrthogonalSteps} reads and sums the steps of each weight, whose narrow side lies first there. */
     private Written orthogonal(Piece p) {
         Tokens x = p.tokens;
         List<Network.Slope> slopes = slopes(p);
         Tensor band = band(p);
-        long tokens = band.dim(3);
+        long terms = band.dim(3);
         long n = x.time();
         Tensor sums = carried(band, x.momentum());
         Tensor rate = Bands.column(config.rule.rateInside() ? Tensor.ones(band.dtype(), x.rate().shape()) : x.rate().neg());
         Tensor shares = carried(Bands.diagonal(rate, 0), x.retain());
-        List<Tensor> each = new ArrayList<>();
-        List<Tensor> weights = new ArrayList<>();
+        Tensor steps = columns(shares, 0, n);
+        Tensor beta = columns(shares, n, n + 1);
+        Tensor[] weights = new Tensor[slopes.size()];
         List<Tensor> momentum = new ArrayList<>();
-        for (int i = 0; i < slopes.size(); i++) {
+        Tensor y = config.network.read(lifted(x.q()), x.q(), norm(), (i, z) -> {
             Tensor w = p.weights.get(i);
-            Tensor delta = slopes.get(i).delta().insertAxis(2).mul(columns(sums, 0, tokens).insertAxis(-1));
-            Tensor s = delta.transpose().matmul(slopes.get(i).x().insertAxis(2))
-                    .add(p.momentum.get(i).insertAxis(2).mul(columns(sums, tokens, tokens + 1).insertAxis(-1)));
-            Tensor steps = newtonSchulz(s);
-            Shape flat = Shape.of(w.dim(0), w.dim(1), n, w.dim(2) * w.dim(3));
-            Tensor moved = columns(shares, 0, n).matmul(steps.reshape(flat)).reshape(s.shape());
-            Tensor all = moved.add(w.insertAxis(2).mul(columns(shares, n, n + 1).insertAxis(-1)));
-            each.add(all);
-            weights.add(last(all).dropAxis(2));
-            momentum.add(last(s).dropAxis(2));
+            boolean tall = w.dim(2) > w.dim(3);
+            Network.Slope slope = slopes.get(i);
+            Tensor s = p.momentum.get(i);
+            OrthogonalSteps.Result found = orthogonalSteps(sums, tall ? slope.x() : slope.delta(), tall ? slope.delta() : slope.x(),
+                    tall ? s.transpose() : s, steps, z, tall);
+            weights[i] = w.mul(last(beta)).add(tall ? found.total().transpose() : found.total());
+            return z.matmul(w.transpose()).mul(beta).add(found.y());
+        });
+        for (int i = 0; i < weights.length; i++) {
+            momentum.add(p.momentum.get(i).mul(last(columns(sums, terms, terms + 1))).add(gathered(slopes.get(i), last(columns(sums, 0, terms)))));
         }
-        Tensor y = config.network.read(lifted(x.q()), x.q(), norm(),
-                (i, z) -> z.insertAxis(3).matmul(each.get(i).transpose()).dropAxis(3));
-        return new Written(y, weights, momentum);
+        return new Written(y, List.of(weights), momentum);
     }
 
     // ---- what is refused ----

@@ -46,6 +46,7 @@ final class MatrixForms {
             steps.scaleColumns(s, 0, BLOCK, 2 * BLOCK, ROW, SIDE, SIDE, adds);
         }
         steps.addDots(s, 0, BLOCK, 3 * BLOCK, ROW, SIDE, SIDE);
+        steps.reflect(s, 0, 0.5f, 2 * BLOCK, ROW, SIDE, SIDE);
         steps.rows().add(s, 0, s, 3 * BLOCK, SIDE * SIDE);
         steps.rows().dot(s, 0, s, BLOCK, SIDE);
         steps.rows().squares(s, 0, 0, SIDE * SIDE);

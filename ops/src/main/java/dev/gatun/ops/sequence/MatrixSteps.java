@@ -10,6 +10,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -57,17 +58,28 @@ interface MatrixSteps {
         return bytes % 512 == 0 ? bytes + 64 : bytes;
     }
 
-    /** {@code a = x xᵀ} from x and its transpose: strips of columns down to the diagonal, the rest mirrored. */
+    /** {@code a = x xᵀ} from x and its transpose. */
     default void gram(MemorySegment s, long x, long xRow, long turned, long turnedRow, long a, long aRow, int r, int k) {
+        mirrored(s, x, xRow, turned, turnedRow, a, aRow, r, k, 1, false);
+    }
+
+    /**
+     * {@code c = scale a b}, or that added to a symmetric c, where the product is symmetric, as that of commuting symmetric matrices is:
+     * strips of columns down to the diagonal, the rest mirrored.
+     */
+    default void mirrored(MemorySegment s, long a, long aRow, long b, long bRow, long c, long cRow, int r, int k, float scale, boolean adds) {
         int strip = 2 * PAD;
         for (int j = 0; j < r; j += strip) {
             int n = Math.min(strip, r - j);
-            product(s, x, xRow, 4, turned + j * 4L, turnedRow, a + j * 4L, aRow, j + n, n, k, 1, false);
+            product(s, a, aRow, 4, b + j * 4L, bRow, c + j * 4L, cRow, j + n, n, k, scale, adds);
             if (j > 0) {
-                transpose(s, a + j * 4L, aRow, a + j * aRow, aRow, j, n);
+                transpose(s, c + j * 4L, cRow, c + j * cRow, cRow, j, n);
             }
         }
     }
+
+    /** {@code x -= scale (v · x) v} for each of so many rows, a multiple of 4. */
+    void reflect(MemorySegment s, long v, float scale, long x, long row, int rows, int columns);
 
     /** Vector API. Steps that are rounded once only; accumulators are operands of sums and not receivers. */
     final class Fast implements MatrixSteps {
@@ -77,6 +89,10 @@ interface MatrixSteps {
         private static final int L = S.length();
         private static final long W = S.vectorByteSize();
         private static final Transposer TURN = Transposers.transposer(true);
+        private static final VectorShuffle<Float> HALF = VectorShuffle.iota(S, L / 2, 1, true);
+        private static final VectorShuffle<Float> QUARTER = VectorShuffle.iota(S, L / 4, 1, true);
+        private static final VectorShuffle<Float> EIGHTH = VectorShuffle.iota(S, L / 8, 1, true);
+        private static final VectorShuffle<Float> SIXTEENTH = VectorShuffle.iota(S, L / 16, 1, true);
 
         @Override
         public RowSteps rows() {
@@ -117,6 +133,55 @@ interface MatrixSteps {
                     s3 = FloatVector.fromMemorySegment(S, s, x + 3 * row, NATIVE).fma(FloatVector.fromMemorySegment(S, s, y + 3 * row, NATIVE), s3);
                 }
                 s0.add(s1).add(s2.add(s3)).intoMemorySegment(s, sums + j * 4L, NATIVE);
+            }
+        }
+
+        @Override
+        public void reflect(MemorySegment s, long v, float scale, long x, long row, int rows, int columns) {
+            for (int i = 0; i < rows; i += 4) {
+                reflect(s, v, scale, x + i * row, row, columns);
+            }
+        }
+
+        /** Four rows. */
+        private static void reflect(MemorySegment s, long v, float scale, long x, long row, int columns) {
+            FloatVector s0 = FloatVector.zero(S), s1 = FloatVector.zero(S), s2 = FloatVector.zero(S), s3 = FloatVector.zero(S);
+            for (int j = 0; j < columns; j += L) {
+                FloatVector by = FloatVector.fromMemorySegment(S, s, v + j * 4L, NATIVE);
+                long at = x + j * 4L;
+                s0 = by.fma(FloatVector.fromMemorySegment(S, s, at, NATIVE), s0);
+                s1 = by.fma(FloatVector.fromMemorySegment(S, s, at + row, NATIVE), s1);
+                s2 = by.fma(FloatVector.fromMemorySegment(S, s, at + 2 * row, NATIVE), s2);
+                s3 = by.fma(FloatVector.fromMemorySegment(S, s, at + 3 * row, NATIVE), s3);
+            }
+            // every lane becomes the sum
+            s0 = s0.rearrange(HALF).add(s0);
+            s1 = s1.rearrange(HALF).add(s1);
+            s2 = s2.rearrange(HALF).add(s2);
+            s3 = s3.rearrange(HALF).add(s3);
+            s0 = s0.rearrange(QUARTER).add(s0);
+            s1 = s1.rearrange(QUARTER).add(s1);
+            s2 = s2.rearrange(QUARTER).add(s2);
+            s3 = s3.rearrange(QUARTER).add(s3);
+            s0 = L < 8 ? s0 : s0.rearrange(EIGHTH).add(s0);
+            s1 = L < 8 ? s1 : s1.rearrange(EIGHTH).add(s1);
+            s2 = L < 8 ? s2 : s2.rearrange(EIGHTH).add(s2);
+            s3 = L < 8 ? s3 : s3.rearrange(EIGHTH).add(s3);
+            s0 = L < 16 ? s0 : s0.rearrange(SIXTEENTH).add(s0);
+            s1 = L < 16 ? s1 : s1.rearrange(SIXTEENTH).add(s1);
+            s2 = L < 16 ? s2 : s2.rearrange(SIXTEENTH).add(s2);
+            s3 = L < 16 ? s3 : s3.rearrange(SIXTEENTH).add(s3);
+            s0 = s0.mul(-scale);
+            s1 = s1.mul(-scale);
+            s2 = s2.mul(-scale);
+            s3 = s3.mul(-scale);
+            for (int j = 0; j < columns; j += L) {
+                FloatVector by = FloatVector.fromMemorySegment(S, s, v + j * 4L, NATIVE);
+                long at = x + j * 4L;
+                by.fma(s0, FloatVector.fromMemorySegment(S, s, at, NATIVE)).intoMemorySegment(s, at, NATIVE);
+                by.fma(s1, FloatVector.fromMemorySegment(S, s, at + row, NATIVE)).intoMemorySegment(s, at + row, NATIVE);
+                by.fma(s2, FloatVector.fromMemorySegment(S, s, at + 2 * row, NATIVE)).intoMemorySegment(s, at + 2 * row, NATIVE);
+                by.fma(s3, FloatVector.fromMemorySegment(S, s, at + 3 * row, NATIVE)).intoMemorySegment(s, at + 3 * row, NATIVE);
             }
         }
 
@@ -301,6 +366,21 @@ interface MatrixSteps {
                     sum = Math.fma(s.get(F, a + i * row + j * 4L), s.get(F, b + i * row + j * 4L), sum);
                 }
                 s.set(F, sums + j * 4L, sum);
+            }
+        }
+
+        @Override
+        public void reflect(MemorySegment s, long v, float scale, long x, long row, int rows, int columns) {
+            for (int i = 0; i < rows; i++) {
+                float sum = 0;
+                for (int j = 0; j < columns; j++) {
+                    sum = Math.fma(s.get(F, v + j * 4L), s.get(F, x + i * row + j * 4L), sum);
+                }
+                sum *= -scale;
+                for (int j = 0; j < columns; j++) {
+                    long at = x + i * row + j * 4L;
+                    s.set(F, at, Math.fma(s.get(F, v + j * 4L), sum, s.get(F, at)));
+                }
             }
         }
 

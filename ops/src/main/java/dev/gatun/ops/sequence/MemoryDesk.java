@@ -28,6 +28,11 @@ final class MemoryDesk {
             return new Block(at, rowBytes(padded(width)), height, width, padded(height), padded(width));
         }
 
+        /** So many rows of this from one on; their padding is the next rows. */
+        Block part(int from, int height) {
+            return new Block(at + from * row, row, height, width, padded(height), columns);
+        }
+
         long end() {
             return at + rows * row;
         }
@@ -61,6 +66,8 @@ final class MemoryDesk {
     /** Numbers of the call times matrices. */
     static final Loop SCALED = loop(1, A.mul(Expr.parameter(0)));
     static final Loop BLEND = loop(2, A.mul(Expr.parameter(0)).add(B.mul(Expr.parameter(1))));
+
+    static final Loop MIX = loop(3, A.mul(Expr.parameter(0)).add(B.add(C).mul(Expr.parameter(1))));
 
     private static final double[] NONE = {};
 
@@ -96,6 +103,11 @@ final class MemoryDesk {
     /** {@code c = scale aᵀ b}, or that added. */
     void turnedProduct(Block a, Block b, Block c, float scale, boolean adds) {
         steps.product(s, a.at, 4, a.row, b.at, b.row, c.at, c.row, c.rows, c.columns, a.height, scale, adds);
+    }
+
+    /** {@code c = scale a b}, or that added, where that is symmetric. */
+    void mirrored(Block a, Block b, Block c, float scale, boolean adds) {
+        steps.mirrored(s, a.at, a.row, b.at, b.row, c.at, c.row, c.rows, a.width, scale, adds);
     }
 
     void turn(Block from, Block to) {
@@ -134,6 +146,11 @@ final class MemoryDesk {
         steps.scaleColumns(s, b.at, with.at, to.at, a.row, a.rows, a.columns, true);
     }
 
+    /** {@code to += a by}. */
+    void mixColumns(Block a, Block by, Block to) {
+        steps.scaleColumns(s, a.at, by.at, to.at, a.row, a.rows, a.columns, true);
+    }
+
     /** {@code sums[t] += sum over d of a[d, t] b[d, t]}. */
     void addDots(Block a, Block b, Block sums) {
         steps.addDots(s, a.at, b.at, sums.at, a.row, a.rows, a.columns);
@@ -164,6 +181,31 @@ final class MemoryDesk {
         }
         for (int i = 0; i < to.height; i++) {
             MemorySegment.copy(x, (from + i * apart) * 4, s, to.at + i * to.row, to.width * 4L);
+        }
+    }
+
+    /** So many rows of a tensor, from an element on, into rows of a block. */
+    void put(MemorySegment x, long from, Block to, int first, int height) {
+        for (int i = 0; i < height; i++) {
+            MemorySegment.copy(x, (from + (long) i * to.width) * 4, s, to.at + (first + i) * to.row, to.width * 4L);
+        }
+    }
+
+    /** The part of a block that starts at this row and column. */
+    void cut(Block from, int row, int column, Block to) {
+        clear(to);
+        for (int i = 0; i < to.height; i++) {
+            MemorySegment.copy(s, from.at + (row + i) * from.row + column * 4L, s, to.at + i * to.row, to.width * 4L);
+        }
+    }
+
+    /** So many rows from one on, turned. */
+    void cutTurned(Block from, int row, int height, Block to) {
+        clear(to);
+        for (int i = 0; i < height; i++) {
+            for (int j = 0; j < to.height; j++) {
+                to.set(s, j, i, from.get(s, row + i, j));
+            }
         }
     }
 
